@@ -1,0 +1,1 @@
+"""Where results go: MLflow settings, names, client, outbox and server."""

@@ -1,0 +1,1 @@
+"""What a trial does: data, audit, folds, views, features, model, stages, evaluation."""

@@ -1,0 +1,106 @@
+"""The records that pass between the parts of a trial, and the trial's contract with its caller."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from objectives.settings import TrainSettings, ValidationSettings
+from spaces.params import TrialParams
+
+ImageArray = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+LabelArray = npt.NDArray[np.int64]
+RowArray = npt.NDArray[np.int64]
+Stage = Literal["head", "scratch", "finetune"]
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A data set as trials read it: all rows, those that are left out included.
+
+    ``images`` has shape ``(rows, image_px, image_px, 3)`` and may be memory-mapped; ``labels`` and
+    ``content_hashes`` (of the pixels as they were before resizing) have one entry a row.
+    """
+
+    images: ImageArray
+    labels: LabelArray
+    class_names: tuple[str, ...]
+    content_hashes: tuple[str, ...]
+    fingerprint: str
+    """SHA-256 over contents and labels: the same data, the same fingerprint, wherever it lies."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Which rows train and validate together, and which are held out."""
+
+    rows: RowArray
+    """Row numbers of the sweep: included, not held out; ascending."""
+    fold_of: npt.NDArray[np.int64]
+    """The fold, 0 to k - 1, of each entry of ``rows``."""
+    holdout_rows: RowArray
+    fold_hash: str
+
+    @property
+    def n_folds(self) -> int:
+        """The number of folds, k."""
+        return int(self.fold_of.max()) + 1
+
+
+class Reporter(Protocol):
+    """Where a trial says how it goes, and hears whether to go on."""
+
+    def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:
+        """Report the score of each fold after an epoch (counted from 0); False ends the trial."""
+        ...
+
+    def enters_finetuning(self, head_score: float) -> bool:
+        """Say whether a trial with this score after its first stage is worth fine-tuning."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrialContext:
+    """All that an objective may use besides its parameters."""
+
+    data: LabelledImages
+    splits: Splits
+    validation: ValidationSettings
+    train: TrainSettings
+    seed: int
+    """The sweep's seed: trials of one sweep share their draws."""
+    home: Path
+    """Where the stores of views and features live."""
+    checkpoint_folder: Path
+    """A folder of this trial's own for files and pictures."""
+    reporter: Reporter
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial found. Out-of-fold arrays follow ``Splits.rows``, shape ``(rows, classes)``."""
+
+    score: float
+    """What the study maximises (log loss enters negated)."""
+    clean: float
+    shifted: float | None
+    fold_scores: tuple[float, ...]
+    epochs: Mapping[Stage, int]
+    """Epochs per stage that the folds found: how long a refit trains. 0 skips the stage."""
+    oof_clean: FloatArray
+    oof_shifted: FloatArray | None
+    curves: Mapping[str, Any]
+    """``{"stage": [...], "clean": (epochs, k), "shifted": ..., "loss": ...}``, nan after a stop."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Summary numbers to log: per-class and overall, clean and shifted, and what it cost."""
+    artifacts: tuple[Path, ...] = ()
+    """Files under the checkpoint folder to keep with the trial."""
+    stopped: bool = False
+    """True if the reporter ended the trial early: the score is then that of the epochs run."""
+
+
+Objective = Callable[[TrialParams, TrialContext], TrialResult]

@@ -1,0 +1,48 @@
+"""The sections of a sweep file that decide what a trial does."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
+ScoreKind = Literal["robust", "clean", "shifted"]
+
+
+class Section(BaseModel):
+    """Frozen and closed: a key that is not known is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSettings(Section):
+    """Which images, at which size, and which of them are left out."""
+
+    path: Path
+    """A ``.npz`` file, a folder of class folders, or a ``.csv`` table."""
+    image_px: int = Field(default=96, ge=16, le=1024)
+    exclude: str = "audit"
+    """``audit``, ``none``, or a file with one row number a line."""
+    holdout: float = Field(default=0.15, ge=0.0, le=0.5)
+    """Share of the rows that promotion alone sees."""
+
+
+class ValidationSettings(Section):
+    """How a trial is scored."""
+
+    folds: int = Field(default=5, ge=2, le=20)
+    metric: Metric = "accuracy"
+    shift: str = "augmix+randaugment"
+    """Policy of the shifted validation view; ``none`` switches it off."""
+    score: ScoreKind = "robust"
+
+
+class TrainSettings(Section):
+    """How long a trial trains."""
+
+    head_epochs: int = Field(default=20, ge=0)
+    finetune_epochs: int = Field(default=10, ge=0)
+    finetune_top: float = Field(default=0.25, gt=0.0, le=1.0)
+    """Share of the head-stage scores seen so far that goes on to fine-tuning."""
+    patience: int = Field(default=3, ge=0)
+    """Epochs without a better score after which a fold stops; 0 never stops early."""

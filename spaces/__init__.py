@@ -1,0 +1,1 @@
+"""What is searched: parameters, policies, backbones as data, the conditional space, recipes."""

@@ -1,0 +1,59 @@
+"""One point of a space, flat, under the names that Optuna and MLflow show."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OptimizerName = Literal["adamw", "sgd", "lion"]
+LossName = Literal["cross_entropy", "focal"]
+ScheduleName = Literal["constant", "cosine"]
+
+
+class TrialParams(BaseModel):
+    """What a trial tries; a name that its optimizer, loss or schedule does not use is ignored.
+
+    ``policy`` and ``strength`` name the augmentation, ``backbone`` and ``weights`` the network:
+    together they are the *pair* that decides which work trials can share.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: str
+    weights: str = "imagenet"
+    """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file."""
+    policy: str = "none"
+    strength: Literal["low", "medium", "high"] = "medium"
+
+    dense_units: int = Field(default=0, ge=0)
+    """Width of the dense layer between pooling and classifier; 0 leaves it out."""
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = Field(default=1e-3, gt=0.0)
+    weight_decay: float = Field(default=1e-4, ge=0.0)
+    """Decoupled weight decay of AdamW and Lion."""
+    momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    nesterov: bool = True
+    clip_norm: float = Field(default=0.0, ge=0.0)
+    """Largest global gradient norm of a fold's model; 0 does not clip."""
+
+    loss: LossName = "cross_entropy"
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    focal_gamma: float = Field(default=2.0, ge=0.0)
+    focal_alpha: Literal["none", "balanced"] = "none"
+    """Weight per class in the focal loss: all one, or by inverse class frequency."""
+    class_weights: Literal["none", "balanced"] = "none"
+
+    schedule: ScheduleName = "constant"
+    warmup_fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of the cosine schedule's steps in which the rate rises linearly from zero."""
+
+    finetune_fraction: float = Field(default=0.3, ge=0.0, le=1.0)
+    """Share of the backbone's layers, from the top, that fine-tuning unfreezes; 0 skips it."""
+    finetune_lr_factor: float = Field(default=0.1, gt=0.0, le=1.0)
+    batch_size: int = Field(default=64, ge=1)
+
+    @property
+    def pair(self) -> tuple[str, str, str, str]:
+        """Backbone, weights, policy and strength: what trials of one burst share."""
+        return (self.backbone, self.weights, self.policy, self.strength)
