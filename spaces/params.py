@@ -1,8 +1,10 @@
 """One point of a space, flat, under the names that Optuna and MLflow show."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from spaces.backbones import BACKBONES
 
 OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
@@ -19,8 +21,9 @@ class TrialParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: str
-    weights: str = "imagenet"
-    """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file."""
+    weights: str = ""
+    """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file; left
+    out, ``imagenet`` where Keras has such weights and else ``none``."""
     policy: str = "none"
     strength: Literal["low", "medium", "high"] = "medium"
 
@@ -52,6 +55,15 @@ class TrialParams(BaseModel):
     """Share of the backbone's layers, from the top, that fine-tuning unfreezes; 0 skips it."""
     finetune_lr_factor: float = Field(default=0.1, gt=0.0, le=1.0)
     batch_size: int = Field(default=64, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_weights(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not values.get("weights"):
+            backbone = BACKBONES.get(str(values.get("backbone")))
+            weights = "imagenet" if backbone and backbone.weights_file else "none"
+            return {**values, "weights": weights}
+        return values
 
     @property
     def pair(self) -> tuple[str, str, str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spaces.errors import InputError
+from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
 
 Value = str | int | float | bool
@@ -17,7 +17,9 @@ class Dimension:
 
     ``kind`` is ``choice`` (``choices``), ``float`` or ``int`` (``low`` to ``high``, both
     included, on a log scale if ``log``). ``when`` maps earlier names to the values under which
-    this dimension exists; where it does not exist, the default of TrialParams holds.
+    this dimension exists; where it does not exist, the default of TrialParams holds. ``label`` is
+    what the sampler calls it, where several dimensions share a name: an ``adamw_learning_rate``
+    and a ``lion_learning_rate`` have ranges of their own and both set ``learning_rate``.
     """
 
     name: str
@@ -27,9 +29,11 @@ class Dimension:
     high: float = 0.0
     log: bool = False
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    label: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no sampler could draw from."""
+        object.__setattr__(self, "label", self.label or self.name)
         if self.name not in TrialParams.model_fields:
             raise InputError(f"space: {self.name!r} is not a parameter of a trial")
         if self.kind == "choice" and not self.choices:
@@ -70,3 +74,35 @@ class Space:
             if dimension.exists(chosen):
                 chosen[dimension.name] = suggest(dimension)
         return TrialParams.model_validate(chosen)
+
+    def labelled(self, point: Mapping[str, Value]) -> dict[str, Value]:
+        """Translate a point, or a part of one, into the labels that the sampler knows.
+
+        Args:
+            point: Values by the names of TrialParams; those left out stay free.
+
+        Returns:
+            Values by label.
+
+        Raises:
+            InputError: If a name is no dimension of this space, or a value lies outside of it.
+        """
+        names = {dimension.name for dimension in self.dimensions}
+        for name in point:
+            if name not in names:
+                raise unknown_name("parameter", name, names, "Widen the space to set it.")
+        return {
+            dimension.label: self._inside(dimension, point[dimension.name])
+            for dimension in self.dimensions
+            if dimension.name in point and dimension.exists({**point})
+        }
+
+    @staticmethod
+    def _inside(dimension: Dimension, value: Value) -> Value:
+        if not dimension.contains(value):
+            known = dimension.choices or (dimension.low, dimension.high)
+            raise InputError(
+                f"{dimension.name} = {value!r} lies outside the space; known: "
+                f"{', '.join(map(str, known))}. Widen the space to try it."
+            )
+        return value

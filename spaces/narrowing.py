@@ -1,0 +1,92 @@
+"""From a sweep file's ``space`` to a :class:`Space`: a name, an own space, or a narrowed one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from spaces.default_space import SPACES
+from spaces.errors import InputError, unknown_name
+from spaces.references import load_reference
+from spaces.space import Dimension, Space
+
+RANGE_KEYS = {"low", "high", "log"}
+
+
+def resolve_space(spec: str | Mapping[str, Any]) -> Space:
+    """Find the space that a sweep file asks for.
+
+    Args:
+        spec: ``default``, ``small``, ``module:attribute``, or a mapping whose ``base`` is one of
+            these and whose other keys narrow dimensions: a single value fixes one, a list gives
+            its choices, ``{low: , high: }`` its range.
+
+    Returns:
+        The space.
+
+    Raises:
+        InputError: If a name is unknown, or a value is of the wrong kind.
+    """
+    if isinstance(spec, str):
+        return _named_space(spec)
+    base = _named_space(str(spec.get("base", "default")))
+    narrowed = {name: value for name, value in spec.items() if name != "base"}
+    return narrow(base, narrowed)
+
+
+def _named_space(name: str) -> Space:
+    if ":" in name:
+        space = load_reference(name)
+        if not isinstance(space, Space):
+            raise InputError(f"{name!r} is a {type(space).__name__}, not a spaces.space.Space")
+        return space
+    if name not in SPACES:
+        raise unknown_name("space", name, SPACES, "To use your own, write 'your_module:attribute'.")
+    return SPACES[name]
+
+
+def narrow(base: Space, changes: Mapping[str, Any]) -> Space:
+    """Replace the values of some dimensions, by name or by label."""
+    known = {d.name for d in base.dimensions} | {d.label for d in base.dimensions}
+    for name in changes:
+        if name not in known:
+            raise unknown_name("dimension of the space", name, known)
+    dimensions = (_narrowed(dimension, changes) for dimension in base.dimensions)
+    return Space(tuple(_without_lost_conditions(tuple(dimensions))))
+
+
+def _narrowed(dimension: Dimension, changes: Mapping[str, Any]) -> Dimension:
+    name = dimension.label if dimension.label in changes else dimension.name
+    if name not in changes:
+        return dimension
+    value = changes[name]
+    if isinstance(value, Mapping):
+        return _with_range(dimension, value)
+    choices = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for choice in choices:
+        if not isinstance(choice, str | int | float | bool):
+            raise InputError(f"space.{name}: {choice!r} is not a plain value")
+    return replace(dimension, kind="choice", choices=choices, log=False)
+
+
+def _with_range(dimension: Dimension, value: Mapping[str, Any]) -> Dimension:
+    for key, bound in value.items():
+        if key not in RANGE_KEYS:
+            raise unknown_name(f"key of space.{dimension.name}", key, RANGE_KEYS)
+        if not isinstance(bound, int | float):
+            raise InputError(f"space.{dimension.name}.{key}: {bound!r} is not a number")
+    kind = "float" if dimension.kind == "choice" else dimension.kind
+    if dimension.kind == "choice" and not {"low", "high"} <= value.keys():
+        raise InputError(f"space.{dimension.name}: a range needs both low and high")
+    return replace(dimension, kind=kind, choices=(), **value)
+
+
+def _without_lost_conditions(dimensions: tuple[Dimension, ...]) -> list[Dimension]:
+    """Leave out dimensions whose condition can no longer be met, so that none of them lingers."""
+    choices: dict[str, set[Any]] = {}
+    for dimension in dimensions:
+        choices.setdefault(dimension.name, set()).update(dimension.choices)
+    return [
+        dimension
+        for dimension in dimensions
+        if all(choices.get(name, set()) & set(values) for name, values in dimension.when.items())
+    ]
