@@ -1,0 +1,75 @@
+"""The ``foldsweep`` command: its commands by name, none imported before it is asked for."""
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from search.cli.exits import ExitCodes
+from search.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "init": "Write a sweep file in which every key stands with its default and a comment.",
+    "audit": "Find junk, duplicates, label conflicts and unreadable files in a data set.",
+    "launch": "Create or continue the sweep of a file, with live progress and a leaderboard.",
+    "worker": "Run one worker that joins the sweep of a file, on any machine.",
+    "status": "Show state, budget and leaderboard of a sweep, or list all sweeps.",
+    "show": "Show one trial: parameters, fold scores, stages, cost, links.",
+    "promote": "Refit the best trial, test it on the holdout and register the model.",
+    "predict": "Print class and probabilities for images.",
+    "ui": "Open the MLflow UI for the sweeps of this home.",
+    "gc": "Free the views, features and checkpoints that no sweep needs.",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    package="search.cli",
+    summaries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _option, wanted: _print_version(context) if wanted else None,
+    help="Print the version and exit.",
+)
+def foldsweep() -> None:
+    """Find the best image classifier for a labelled image set, and keep the proof.
+
+    Begin with `foldsweep init sweep.yaml`, put the path of your images into that file, then run
+    `foldsweep launch sweep.yaml`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process with its exit code.
+
+    Args:
+        arguments: What follows ``foldsweep``; by default those of this process.
+
+    Raises:
+        SystemExit: Always. 0 done, 1 refused by a gate or a check, 2 wrong input, 70 a bug of
+            ours, 130 interrupted.
+    """
+    # TensorFlow reads this when it is imported, and its C++ log buries what we have to say.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with ExitCodes():
+        foldsweep.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="foldsweep",
+            standalone_mode=False,
+        )
+    raise SystemExit(0)
+
+
+def _print_version(context: click.Context) -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"foldsweep {version('foldsweep')}")
+    except PackageNotFoundError:
+        click.echo("foldsweep, run from its source folder without being installed")
+    context.exit()

@@ -1,0 +1,63 @@
+"""Standard output carries results alone: with ``--json``, one document and nothing else."""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+json_option: Callable[[Function], Function] = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON document on standard output, and nothing else there.",
+)
+
+
+def terminal() -> Console:
+    """Make the console for people's results on standard output."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def side_terminal() -> Console:
+    """Make the console for progress and hints, on standard error."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def print_json(document: Mapping[str, Any] | list[Any]) -> None:
+    """Print one document; numbers that JSON does not know (nan, inf) become null."""
+    click.echo(json.dumps(_plain(document), indent=2, allow_nan=False, default=str))
+
+
+@contextmanager
+def quiet_stdout() -> Iterator[None]:
+    """Send to standard error whatever libraries and child processes print in this block.
+
+    Their C code writes to file descriptor 1 past Python, so the descriptor moves too.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
