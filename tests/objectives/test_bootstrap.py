@@ -59,7 +59,7 @@ def test_intervals_agree_with_scipys_paired_bca_bootstrap(metric: Metric) -> Non
     def per_image(probabilities: np.ndarray) -> np.ndarray:
         of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-        return np.log(of_label) if metric == "log_loss" else correct
+        return np.asarray(np.log(of_label) if metric == "log_loss" else correct)
 
     def mean_difference(left: np.ndarray, right: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.asarray(left.mean(axis=axis) - right.mean(axis=axis))
