@@ -1,0 +1,31 @@
+"""Arguments that several commands take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+FilePath = click.Path(path_type=Path)
+
+
+def takes_sweep_file(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``FILE``, ``[DATA]`` and ``--data``; the command reads the latter two by `chosen_data`."""
+    for decorate in (
+        click.option("--data", "data_option", type=FilePath, help="Images, instead of data.path."),
+        click.argument("data", type=FilePath, required=False),
+        click.argument("file", type=FilePath),
+    ):
+        function = decorate(function)
+    return function
+
+
+def chosen_data(argument: Path | None, option: Path | None) -> Path | None:
+    """Return the data path given as argument or option.
+
+    Raises:
+        click.UsageError: If both were given and differ.
+    """
+    if argument and option and argument != option:
+        raise click.UsageError(f"the data path is given twice: {argument} and --data {option}.")
+    return argument or option

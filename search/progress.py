@@ -1,0 +1,167 @@
+"""How a sweep gets on, for people: a live display, plain lines where there is no terminal."""
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from search.status import SweepStatus
+
+Document = Mapping[str, Any]
+ENDED = ("done", "pruned", "failed")
+PLAIN_INTERVAL_S = 60.0
+
+
+class LiveProgress:
+    """Shows one status after the other: redrawn in a terminal, as changed lines elsewhere.
+
+    Args:
+        console: Where to draw; its ``is_terminal`` decides how.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._last_counts: object = None
+        self._last_line_s = float("-inf")
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, status: "SweepStatus") -> None:
+        """Draw a status."""
+        document = status.to_json()
+        if self._console.is_terminal:
+            self._live.update(live_view(document), refresh=True)
+        else:
+            self._show_line(document)
+
+    def _show_line(self, document: Document) -> None:
+        counts = {state: document["trials"].get(state, 0) for state in ENDED}
+        waited_s = time.monotonic() - self._last_line_s
+        if counts != self._last_counts or waited_s >= PLAIN_INTERVAL_S:
+            self._console.print(plain_line(document))
+            self._last_counts, self._last_line_s = counts, time.monotonic()
+
+
+def live_view(document: Document) -> RenderableType:
+    """Lay out counts, workers, what was shared, and the best so far."""
+    parts: list[RenderableType] = [counts_line(document), progress_bar(document)]
+    if document.get("workers"):
+        parts.append(worker_table(document["workers"]))
+    shared = shared_line(document)
+    if shared:
+        parts.append(Text(shared, style="dim"))
+    parts.append(Text(best_line(document)))
+    return Group(*parts)
+
+
+def plain_line(document: Document) -> str:
+    """Say in one line what the live view says in many."""
+    parts = [counts_line(document).plain, best_line(document), *_busy(document)]
+    return " | ".join(part for part in parts if part)
+
+
+def counts_line(document: Document) -> Text:
+    """``blood-cells: 12 of 40 trials done (3 pruned, 1 failed), 2 running, 14 min left``."""
+    counts = document["trials"]
+    done = sum(counts.get(state, 0) for state in ENDED)
+    kinds = ", ".join(f"{counts[s]} {s}" for s in ("pruned", "failed") if counts.get(s))
+    text = f"{document['sweep']}: {done} of {document['budget']['trials']} trials done"
+    text += f" ({kinds})" if kinds else ""
+    text += f", {counts['running']} running" if counts.get("running") else ""
+    text += f", {document['state']}" if document["state"] != "running" else ""
+    left_s = document.get("seconds_left")
+    return Text(text + (f", {duration(left_s)} left" if left_s else ""), style="bold")
+
+
+def progress_bar(document: Document) -> ProgressBar:
+    """Draw the share of the budget's trials that have ended."""
+    done = sum(document["trials"].get(state, 0) for state in ENDED)
+    return ProgressBar(total=document["budget"]["trials"] or 1, completed=done, width=60)
+
+
+def best_line(document: Document) -> str:
+    """Say the best score so far and what reached it."""
+    best = document.get("best")
+    if not best:
+        return "no score yet"
+    scores = ", ".join(f"{k} {number(best.get(k))}" for k in ("clean", "shifted"))
+    return f"best: trial {best['trial']} with {number(best['score'])} ({scores})"
+
+
+def shared_line(document: Document) -> str:
+    """Say what was made and what was reused; empty if the status does not carry it."""
+    kinds = document.get("shared") or {}
+    return "; ".join(
+        f"{kind}: " + ", ".join(f"{count} {how}" for how, count in counts.items())
+        for kind, counts in kinds.items()
+    )
+
+
+def worker_table(workers: Iterable[Document]) -> Table:
+    """Give each worker a row: its trial, stage, epoch and the score of each fold."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("worker", "trial", "stage", "epoch", "folds", "score"):
+        table.add_column(heading)
+    for worker in workers:
+        table.add_row(
+            str(worker.get("worker", "")),
+            _or_dash(worker.get("trial")),
+            _or_dash(worker.get("stage")),
+            _or_dash(worker.get("epoch")),
+            fold_scores(worker.get("folds")),
+            number(worker.get("score")),
+        )
+    return table
+
+
+def fold_scores(folds: Any) -> str:
+    """Write the scores of folds in their order, from a list or a mapping by fold."""
+    if isinstance(folds, Mapping):
+        folds = [folds[fold] for fold in sorted(folds, key=int)]
+    return " ".join(number(score) for score in folds or ())
+
+
+def number(value: float | None) -> str:
+    """Write a score with four digits, a dash for none."""
+    return "-" if value is None or value != value else f"{value:.4f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time as people say it: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds is None:
+        return "-"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _busy(document: Document) -> list[str]:
+    return [
+        f"trial {worker['trial']} {worker.get('stage') or 'begins'} epoch {worker.get('epoch')}"
+        for worker in document.get("workers") or ()
+        if worker.get("trial") is not None and worker.get("epoch") is not None
+    ]
