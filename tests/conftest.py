@@ -1,0 +1,28 @@
+"""What all tests share: a quiet TensorFlow, no outside storage, the ``shared`` marker."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+# Before the first import of tensorflow, which reads these once. The same number of threads on
+# every machine gives the same sums.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# A developer's own storage and servers are never written to by a test.
+for name in ("FOLDSWEEP_HOME", "FOLDSWEEP_STORAGE_URL", "MLFLOW_TRACKING_URI"):
+    os.environ.pop(name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked ``shared`` where the real images and weights are not there."""
+    if SHARED.is_dir():
+        return
+    skip = pytest.mark.skip(reason="the real images and weights are not in ../shared")
+    for item in items:
+        if "shared" in item.keywords:
+            item.add_marker(skip)
