@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEADER = """\
-# Exact versions of everything that the extras cpu, gpu and dev install. Written by `make constraints`.
+# Exact versions of all that the extras cpu, gpu and dev install; written by `make constraints`.
 """
 
 
@@ -34,9 +34,9 @@ def resolve(python: Path, requirements: list[str], pinned: dict[str, str]) -> di
         constraints = Path(folder) / "pinned.txt"
         constraints.write_text("".join(f"{name}=={pinned[name]}\n" for name in pinned))
         report = Path(folder) / "report.json"
-        command = [python, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-        command += ["--constraint", constraints, "--report", report, *requirements]
-        subprocess.run(command, check=True)
+        ask = ["-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
+        files = ["--constraint", str(constraints), "--report", str(report)]
+        subprocess.run([str(python), *ask, *files, *requirements], check=True)
         installs = json.loads(report.read_text())["install"]
     return {found["metadata"]["name"]: found["metadata"]["version"] for found in installs}
 
