@@ -9,6 +9,7 @@ and costs nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,10 +99,10 @@ class HeadStack:
 def new_heads(
     params: TrialParams, *, n_folds: int, n_features: int, n_classes: int, seed: int, dtype: Any
 ) -> HeadStack:
-    """Draw the heads' first weights: Glorot uniform kernels, zero biases, each fold its own draw."""
+    """Draw the first weights: Glorot uniform kernels, zero biases, each fold its own draw."""
     widths = [n_features, *([params.dense_units] if params.dense_units else []), n_classes]
     weights: list[Any] = []
-    for layer, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (n_in, n_out) in enumerate(pairwise(widths)):
         limit = float(np.sqrt(6.0 / (n_in + n_out)))
         draws = [
             np.random.default_rng([seed, fold, layer]).uniform(-limit, limit, (n_in, n_out))
@@ -115,9 +116,12 @@ def new_heads(
 
 @dataclass(frozen=True)
 class EpochData:
-    """What an epoch reads: features ``(rows, d)``, soft labels ``(rows, classes)``, the fold of
-    each row, the batches of :func:`objectives.batches.shared_batches`, and the class weights and
-    focal alphas of every fold, ``(k, classes)``."""
+    """What an epoch reads.
+
+    Features ``(rows, d)``, soft labels ``(rows, classes)``, the fold of each row, the batches of
+    :func:`objectives.batches.shared_batches`, and the class weights and focal alphas of all k
+    folds, ``(k, classes)``.
+    """
 
     features: Any
     labels: Any

@@ -1,0 +1,111 @@
+"""Scores of predictions: one number to select on, and the table that explains it."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import metrics as sklearn_metrics
+
+from objectives.records import LabelArray
+from objectives.settings import Metric
+
+Probabilities = npt.NDArray[np.floating]
+SMALLEST_PROBABILITY = 1e-7
+
+
+def score_predictions(metric: Metric, labels: LabelArray, probabilities: Probabilities) -> float:
+    """Score predictions so that more is better.
+
+    Args:
+        metric: ``accuracy``, ``balanced_accuracy``, ``macro_f1`` or ``log_loss`` (negated).
+        labels: Class numbers, shape ``(rows,)``.
+        probabilities: Shape ``(rows, classes)``.
+
+    Returns:
+        The score; scikit-learn's definition of each metric.
+    """
+    if metric == "log_loss":
+        return -log_loss(labels, probabilities)
+    predicted = probabilities.argmax(axis=1)
+    if metric == "accuracy":
+        return float(np.mean(predicted == labels))
+    if metric == "balanced_accuracy":
+        with warnings.catch_warnings():
+            # A class that was predicted but is not among the labels of a small fold.
+            warnings.simplefilter("ignore", UserWarning)
+            return float(sklearn_metrics.balanced_accuracy_score(labels, predicted))
+    return float(sklearn_metrics.f1_score(labels, predicted, average="macro", zero_division=0))
+
+
+def log_loss(labels: LabelArray, probabilities: Probabilities) -> float:
+    """Give the mean negative log probability of the true class, in nats."""
+    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.mean(np.log(np.clip(true, SMALLEST_PROBABILITY, 1.0))))
+
+
+def calibration_error(
+    labels: LabelArray, probabilities: Probabilities, *, n_bins: int = 15
+) -> float:
+    """Give the expected calibration error: how far confidence is from accuracy, on average.
+
+    Args:
+        labels: Class numbers, shape ``(rows,)``.
+        probabilities: Shape ``(rows, classes)``.
+        n_bins: Bins of equal width over the confidence.
+
+    Returns:
+        0 to 1; 0 is calibrated.
+
+    Source: Guo et al. 2017, arXiv:1706.04599, eq. 3.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=n_bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def confusion_matrix(
+    labels: LabelArray, probabilities: Probabilities, n_classes: int
+) -> npt.NDArray[np.int64]:
+    """Count rows by true class (first axis) and predicted class (second axis)."""
+    counts: npt.NDArray[np.int64] = sklearn_metrics.confusion_matrix(
+        labels, probabilities.argmax(axis=1), labels=np.arange(n_classes)
+    )
+    return counts
+
+
+def summarise(
+    labels: LabelArray, probabilities: Probabilities, class_names: Sequence[str], prefix: str
+) -> Mapping[str, float]:
+    """Describe predictions by the numbers that one compares trials with.
+
+    Args:
+        labels: Class numbers, shape ``(rows,)``.
+        probabilities: Shape ``(rows, classes)``.
+        class_names: One name per class.
+        prefix: ``clean`` or ``shifted``.
+
+    Returns:
+        ``<prefix>/accuracy`` and so on, and per class ``<prefix>/precision/<class>``, ``recall``
+        and ``f1``.
+    """
+    predicted = probabilities.argmax(axis=1)
+    precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
+        labels, predicted, labels=np.arange(len(class_names)), zero_division=0
+    )
+    summary = {
+        f"{prefix}/accuracy": score_predictions("accuracy", labels, probabilities),
+        f"{prefix}/balanced_accuracy": score_predictions(
+            "balanced_accuracy", labels, probabilities
+        ),
+        f"{prefix}/macro_f1": score_predictions("macro_f1", labels, probabilities),
+        f"{prefix}/log_loss": log_loss(labels, probabilities),
+        f"{prefix}/calibration_error": calibration_error(labels, probabilities),
+    }
+    for index, name in enumerate(class_names):
+        summary[f"{prefix}/precision/{name}"] = float(precision[index])
+        summary[f"{prefix}/recall/{name}"] = float(recall[index])
+        summary[f"{prefix}/f1/{name}"] = float(f1[index])
+    return summary

@@ -1,0 +1,130 @@
+"""Find, fetch and check weights before a sweep starts, rather than trial by trial."""
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from spaces.backbones import Backbone, find_backbone, is_own
+from spaces.errors import InputError
+from spaces.references import load_reference
+from spaces.space import Space
+
+
+def keras_models_folder() -> Path:
+    """Name the folder in which Keras keeps weights: ``$KERAS_HOME/models``."""
+    home = os.environ.get("KERAS_HOME") or str(Path.home() / ".keras")
+    return Path(home) / "models"
+
+
+def find_weights(backbone: Backbone, weights: str, image_px: int) -> Path | None:
+    """Find the file that ``weights`` names for a backbone.
+
+    Args:
+        backbone: The network.
+        weights: ``imagenet``, ``none`` or a path.
+        image_px: Image size; some families have weights per size.
+
+    Returns:
+        The file; None for random weights.
+
+    Raises:
+        InputError: If the file is not there and cannot be fetched.
+    """
+    if weights == "none":
+        return None
+    if weights != "imagenet":
+        path = Path(weights)
+        if not path.is_file():
+            raise InputError(f"weights: there is no file {weights!r} for backbone {backbone.name}")
+        return path
+    file = backbone.weights_file_for(image_px)
+    if not file:
+        raise InputError(f"backbone {backbone.name!r} has no ImageNet weights; write weights: none")
+    path = keras_models_folder() / file
+    if not path.is_file():
+        _fetch(backbone, path, image_px)
+    return path
+
+
+def _fetch(backbone: Backbone, path: Path, image_px: int) -> None:
+    """Let Keras download what it lacks; offline, say which file it looks for and where."""
+    import keras  # a sweep whose weights are all there does not load it to be checked
+
+    try:
+        getattr(keras.applications, backbone.function)(
+            include_top=False,
+            weights="imagenet",
+            input_shape=(image_px, image_px, 3),
+            **backbone.options,
+        )
+    except (OSError, ValueError) as error:
+        raise _missing(backbone, path) from error
+    # Keras reports a failed download as a bare Exception: see whether the file has come.
+    except Exception as error:
+        if "URL fetch failure" not in str(error):
+            raise
+        raise _missing(backbone, path) from error
+
+
+def _missing(backbone: Backbone, path: Path) -> InputError:
+    return InputError(
+        f"backbone {backbone.name!r} has no ImageNet weights here and they could not be "
+        f"downloaded: Keras looks for {path.name} in {path.parent}. Put the file there (or set "
+        f"KERAS_HOME to the folder above its 'models'), or leave this backbone out of the space, "
+        f"for example with space: {{base: small, backbone: [small_cnn]}}"
+    )
+
+
+def check_backbones(space: Space, image_px: int) -> None:
+    """Check every backbone of a space: its name, its smallest image and its weights.
+
+    Args:
+        space: The space of the sweep.
+        image_px: The sweep's image size in pixels.
+
+    Raises:
+        InputError: For the first backbone that could not be built, with what to do.
+    """
+    for name in _choices(space, "backbone"):
+        if is_own(name):
+            load_reference(name)
+            continue
+        backbone = find_backbone(name)
+        if image_px < backbone.min_px:
+            raise InputError(
+                f"backbone {name!r} takes images of at least {backbone.min_px} px, got "
+                f"data.image_px = {image_px}; make the images larger or leave it out of the space"
+            )
+        for weights in _weights_of(space, name):
+            find_weights(backbone, weights, image_px)
+
+
+def _choices(space: Space, name: str) -> list[str]:
+    return [
+        str(choice)
+        for dimension in space.dimensions
+        if dimension.name == name
+        for choice in dimension.choices
+    ]
+
+
+def _weights_of(space: Space, backbone: str) -> list[str]:
+    """List the weights that a backbone may be drawn with."""
+    drawn = [
+        str(choice)
+        for dimension in space.dimensions
+        if dimension.name == "weights" and dimension.exists({"backbone": backbone})
+        for choice in dimension.choices
+    ]
+    default = "imagenet" if find_backbone(backbone).weights_file else "none"
+    return drawn or [default]
+
+
+@lru_cache(maxsize=64)
+def weights_digest(backbone: str, weights: str, image_px: int) -> str:
+    """Hash the weights that a backbone starts from: features of other weights are others."""
+    if is_own(backbone) or weights == "none":
+        return weights
+    path = find_weights(find_backbone(backbone), weights, image_px)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else "none"
