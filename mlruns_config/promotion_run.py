@@ -1,0 +1,62 @@
+"""The run of a promotion, written at once: it is useless without MLflow, so nothing is spooled."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlruns_config.registry import registry
+from mlruns_config.settings import TrackingSettings
+
+
+class PromotionRun:
+    """One MLflow run in the sweep's experiment.
+
+    Args:
+        settings: Where to.
+        run_id: Of a run that exists.
+    """
+
+    def __init__(self, settings: TrackingSettings, run_id: str) -> None:
+        self.run_id = run_id
+        self._settings = settings
+
+    @classmethod
+    def start(
+        cls, settings: TrackingSettings, experiment_id: str, name: str, tags: Mapping[str, str]
+    ) -> "PromotionRun":
+        """Start a run under a name that a person can read in the list."""
+        with registry(settings) as client:
+            run = client.create_run(experiment_id, tags=dict(tags), run_name=name)
+        return cls(settings, str(run.info.run_id))
+
+    def write(
+        self,
+        *,
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        step: int = 0,
+    ) -> None:
+        """Write params, tags and metrics in one request."""
+        with registry(self._settings) as client:
+            from mlflow.entities import Metric, Param, RunTag
+
+            now_ms = int(time.time() * 1000)
+            client.log_batch(
+                self.run_id,
+                metrics=[
+                    Metric(key, value, now_ms, step) for key, value in (metrics or {}).items()
+                ],
+                params=[Param(key, str(value)) for key, value in (params or {}).items()],
+                tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+            )
+
+    def artifact(self, path: Path) -> None:
+        """Keep a file with the run."""
+        with registry(self._settings) as client:
+            client.log_artifact(self.run_id, str(path))
+
+    def finish(self, status: str) -> None:
+        """End the run: ``FINISHED``, ``FAILED`` or ``KILLED``."""
+        with registry(self._settings) as client:
+            client.set_terminated(self.run_id, status)
