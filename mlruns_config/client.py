@@ -1,0 +1,208 @@
+"""Reach MLflow: the connection, its tables, the experiment of a sweep."""
+
+import logging
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+
+from mlruns_config.settings import URI_VARIABLE, TrackingSettings, prepare_mlflow_environment
+from spaces.errors import FoldsweepError, InputError, UnavailableError
+from spaces.redact import redact
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+    from mlflow.exceptions import MlflowException
+
+_logger = logging.getLogger(__name__)
+_CONNECT_TIMEOUT_S = 5.0
+_REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
+
+
+def connect(settings: TrackingSettings) -> "MlflowClient":
+    """Give a client of an MLflow that has answered.
+
+    A SQLite file gets its tables, write-ahead logging and, if an older MLflow made it, a backup
+    and the present schema; all under a file lock, so workers may start at the same time.
+
+    Raises:
+        InputError: If MLflow refuses the credentials or the file is not MLflow's.
+        UnavailableError: If MLflow does not answer.
+    """
+    check_reachable(settings)
+    prepare_mlflow_environment()
+    if settings.is_server:
+        return _answering_client(settings)
+    path = settings.sqlite_path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            _open_sqlite(path)
+            return _client_with_tables(settings)
+    except OSError as error:
+        raise UnavailableError(f"MLflow's file {path} cannot be written: {error}") from None
+
+
+def check_reachable(settings: TrackingSettings) -> None:
+    """Ask whether the server's port is open, which takes no longer than a few seconds.
+
+    Raises:
+        UnavailableError: If nothing listens there. A SQLite file is always reachable.
+    """
+    if not settings.is_server:
+        return
+    try:
+        parts = urlsplit(settings.uri)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        reason = redact(str(error), settings.uri)
+        raise InputError(f"{URI_VARIABLE} {settings.shown_uri!r} is no URL: {reason}") from None
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_TIMEOUT_S):
+            return
+    except OSError as error:
+        raise UnavailableError(
+            f"MLflow at {settings.shown_uri} does not answer ({error}); start it, or set "
+            f"{URI_VARIABLE} to the right address."
+        ) from None
+
+
+def ensure_experiment(settings: TrackingSettings, name: str, tags: Mapping[str, str]) -> str:
+    """Find or create the experiment of a sweep; processes may do so at the same time.
+
+    Args:
+        settings: The MLflow that it belongs to.
+        name: The experiment's name.
+        tags: Set on the experiment, whether it is new or not; passwords in URLs are hidden.
+
+    Returns:
+        The experiment's id.
+
+    Raises:
+        InputError: If an experiment of that name was deleted, or MLflow refuses the name.
+        UnavailableError: If MLflow does not answer.
+    """
+    client = connect(settings)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        experiment_id = find_or_create_experiment(client, settings, name)
+        for tag, value in tags.items():
+            client.set_experiment_tag(experiment_id, tag, redact(value))
+    except MlflowException as error:
+        raise explained(error, settings) from None
+    return experiment_id
+
+
+def find_or_create_experiment(client: "MlflowClient", settings: TrackingSettings, name: str) -> str:
+    """Do the same on a client, and let MLflow's own errors pass.
+
+    Raises:
+        InputError: If an experiment of that name was deleted.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, _artifact_location(settings, name)))
+        except MlflowException as error:
+            found = client.get_experiment_by_name(name)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                raise
+    return _id_of_active(found)
+
+
+def explained(error: "MlflowException", settings: TrackingSettings) -> FoldsweepError:
+    """Turn an error of MLflow into one for the person, without passwords."""
+    text = redact(str(error), settings.uri).strip().split("\n", maxsplit=1)[0][:500]
+    if error.error_code in _REFUSALS:
+        return InputError(
+            f"MLflow at {settings.shown_uri} refused the request: {text}. Check "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and --allowed-hosts of the "
+            "server."
+        )
+    if error.error_code == "INVALID_PARAMETER_VALUE":
+        return InputError(f"MLflow at {settings.shown_uri} refused a value: {text}")
+    return UnavailableError(f"MLflow at {settings.shown_uri} failed: {text}")
+
+
+def _id_of_active(experiment: "Experiment") -> str:
+    if experiment.lifecycle_stage != "active":
+        raise InputError(
+            f"the MLflow experiment {experiment.name!r} was deleted; bring it back with 'mlflow "
+            f"experiments restore --experiment-id {experiment.experiment_id}', or give the sweep "
+            "another name."
+        )
+    return str(experiment.experiment_id)
+
+
+def _artifact_location(settings: TrackingSettings, name: str) -> str | None:
+    if settings.artifact_root is None:
+        return None
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80]
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return (Path(settings.artifact_root) / f"{readable}-{digest}").as_uri()
+
+
+def _answering_client(settings: TrackingSettings) -> "MlflowClient":
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(settings.uri, settings.uri)
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise explained(error, settings) from None
+    return client
+
+
+def _open_sqlite(path: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=20)) as database:
+            # Readers (the UI) and a writer no longer lock each other out; the file remembers it.
+            database.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error) or "unable to open" in str(error):
+            raise UnavailableError(f"MLflow's file {path} cannot be opened: {error}") from None
+        raise InputError(
+            f"{path} is not an MLflow database ({error}); move it away, or set {URI_VARIABLE}."
+        ) from None
+
+
+def _client_with_tables(settings: TrackingSettings) -> "MlflowClient":
+    """Let MLflow create its tables, or bring those of an older version up to date."""
+    for name in ("mlflow.store.db.utils", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        return _answering_client(settings)
+    except UnavailableError as error:
+        if "out-of-date database schema" not in str(error):
+            raise
+    _upgrade(settings)
+    return _answering_client(settings)
+
+
+def _upgrade(settings: TrackingSettings) -> None:
+    path = settings.sqlite_path
+    backup = path.with_name(path.name + ".before-upgrade")
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(backup)) as copy:
+        old.backup(copy)
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", settings.uri]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(
+            f"{path} was made by another version of MLflow and cannot be brought to this one; "
+            f"its backup is {backup}. Use the MLflow that made it, or another {URI_VARIABLE}."
+        )
+    _logger.warning("brought %s to the schema of this MLflow; backup: %s", path, backup)

@@ -1,0 +1,33 @@
+"""What MLflow refused for good: kept with the reason, out of the way of the rest."""
+
+import json
+import logging
+import uuid
+from pathlib import Path
+from typing import Any
+
+_logger = logging.getLogger(__name__)
+FOLDER_NAME = "rejected"
+
+
+def set_aside(spool_folder: Path, kind: str, key: str, content: Any, reason: str) -> None:
+    """Write one refused thing to a file of its own and log it.
+
+    Args:
+        spool_folder: The spool it comes from; the file goes to ``rejected/`` in it.
+        kind: What it is, such as ``metrics``.
+        key: The key of its run.
+        content: Anything that JSON can say.
+        reason: Why it was refused, without passwords.
+    """
+    folder = spool_folder / FOLDER_NAME
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{kind}-{uuid.uuid4().hex}.json"
+    document = {"kind": kind, "key": key, "reason": reason, "content": content}
+    path.write_text(json.dumps(document, default=str, indent=1))
+    _logger.error("MLflow refused %s of %s: %s (kept in %s)", kind, key, reason, path)
+
+
+def has_rejected(spool_folder: Path) -> bool:
+    """Say whether anything was set aside."""
+    return any((spool_folder / FOLDER_NAME).glob("*.json"))

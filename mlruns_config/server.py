@@ -1,0 +1,59 @@
+"""The command lines that start MLflow's UI and server."""
+
+import sys
+from collections.abc import Sequence
+
+from mlruns_config.settings import TrackingSettings
+from spaces.errors import InputError
+
+BACKEND_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
+"""Where ``mlflow server`` looks for its database if the command line does not say."""
+
+
+def ui_url(settings: TrackingSettings, *, host: str = "127.0.0.1", port: int = 5000) -> str:
+    """Give the address of the UI: the server's own, or that of :func:`ui_command`."""
+    return settings.shown_uri if settings.is_server else f"http://{host}:{port}"
+
+
+def ui_command(
+    settings: TrackingSettings, *, host: str = "127.0.0.1", port: int = 5000
+) -> list[str]:
+    """Give the command that shows a SQLite file in the browser.
+
+    Raises:
+        InputError: If the settings name a server: it has a UI, at :func:`ui_url`.
+    """
+    if settings.is_server or settings.artifact_root is None:
+        raise InputError(
+            f"MLflow runs at {settings.shown_uri}: open that address, there is nothing to start"
+        )
+    stores = ["--backend-store-uri", settings.uri, "--default-artifact-root"]
+    artifacts = [settings.artifact_root, "--artifacts-destination", settings.artifact_root]
+    return [*_server(host, port), *stores, *artifacts, "--workers", "1"]
+
+
+def server_command(
+    artifacts_destination: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    allowed_hosts: Sequence[str] = (),
+) -> list[str]:
+    """Give the command of a server for several machines, which serves the artifacts itself.
+
+    The database's URL is not in it, as anybody on the machine can read a command line: put it
+    into the environment as ``MLFLOW_BACKEND_STORE_URI``.
+
+    Args:
+        artifacts_destination: Where the server keeps artifacts: a folder, or ``s3://...``.
+        host: The address to listen on; ``0.0.0.0`` inside a container.
+        port: The port to listen on.
+        allowed_hosts: Names, with ports, under which clients may call it; MLflow's default are
+            local and private addresses.
+    """
+    command = [*_server(host, port), "--artifacts-destination", artifacts_destination]
+    return command + (["--allowed-hosts", ",".join(allowed_hosts)] if allowed_hosts else [])
+
+
+def _server(host: str, port: int) -> list[str]:
+    return [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]

@@ -1,0 +1,80 @@
+"""Where MLflow is: the one module of this package that reads the environment."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from spaces.errors import InputError
+from spaces.redact import redact
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """The MLflow that runs are written to: a server, or a SQLite file of this machine."""
+
+    uri: str
+    """``http(s)://...`` or ``sqlite:///`` and the absolute path of a file."""
+    artifact_root: str | None
+    """Folder of the artifacts beside a SQLite file; None where a server decides."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither a server nor a SQLite file."""
+        if not re.match(r"https?://[^/]|sqlite:///.", self.uri):
+            raise InputError(
+                f"{URI_VARIABLE} is {redact(self.uri)!r}; known: a server (http://host:5000) or a "
+                "SQLite file (sqlite:////folder/mlflow.db). For another database, start "
+                "'mlflow server' on it and give the server's address."
+            )
+
+    @property
+    def is_server(self) -> bool:
+        """True if the URI is that of a server, which has a UI of its own."""
+        return not self.uri.startswith(_SQLITE)
+
+    @property
+    def shown_uri(self) -> str:
+        """The URI as it may be shown and logged."""
+        return redact(self.uri)
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The SQLite file; meaningless for a server."""
+        return Path(self.uri.removeprefix(_SQLITE))
+
+    @classmethod
+    def from_environment(cls, home: Path) -> "TrackingSettings":
+        """Take ``MLFLOW_TRACKING_URI``, or SQLite under ``home`` if it is not set.
+
+        Args:
+            home: The folder for the SQLite file and the artifacts beside it.
+
+        Raises:
+            InputError: If the variable holds neither a server nor a SQLite file.
+        """
+        uri = os.environ.get(URI_VARIABLE, "").strip() or f"{_SQLITE}{home.resolve()}/mlflow.db"
+        if not uri.startswith(_SQLITE):
+            return cls(uri, artifact_root=None)
+        path = Path(uri.removeprefix(_SQLITE)).resolve()
+        return cls(f"{_SQLITE}{path}", artifact_root=str(path.parent / "mlartifacts"))
+
+
+def prepare_mlflow_environment() -> None:
+    """Keep MLflow from reporting usage over the network, unless the person has decided.
+
+    To be called before the first import of mlflow, which reads the variable.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def prepare_sending() -> None:
+    """Do the same, and let MLflow's HTTP client give up after one retry, not four minutes.
+
+    For processes that send through an outbox, which has retries of its own and asks first whether
+    the server is there. A value that the person has set stays.
+    """
+    prepare_mlflow_environment()
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
