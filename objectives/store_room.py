@@ -110,7 +110,7 @@ class StoreRoom:
         ``make`` must be quick and must leave nothing behind when it fails.
 
         Args:
-            n_bytes: How much ``make`` adds to the store.
+            n_bytes: How much ``make`` adds to the store; 0 leaves the cap aside.
             make: Adds it; done again after an eviction if the disk was full.
 
         Returns:
@@ -126,7 +126,7 @@ class StoreRoom:
             )
         room_lock = self._acquire(self.folder / "room.lock", blocking=True)
         try:
-            while (excess := self.used_bytes() + n_bytes - self.max_bytes) > 0:
+            while n_bytes and (excess := self.used_bytes() + n_bytes - self.max_bytes) > 0:
                 self._free(excess, f"its cap of {self.max_bytes:,} bytes")
             while True:
                 try:
