@@ -1,0 +1,58 @@
+"""CutMix and MixUp on OpenCV, as keras-cv 0.9.0 draws them, with partners out of the same pool."""
+
+import cv2
+import numpy as np
+
+from objectives.augmentation.draws import draw_partners
+from objectives.records import FloatArray, ImageArray, RowArray
+from spaces.operations import CutMix, MixUp
+
+Mixed = tuple[ImageArray, FloatArray]
+
+
+def cut_mix(
+    images: ImageArray,
+    labels: FloatArray,
+    settings: CutMix,
+    pools: RowArray,
+    draws: np.random.Generator,
+) -> Mixed:
+    """Paste a rectangle of the partner.
+
+    As in keras-cv the label's share is that of the whole rectangle, also where it reaches over the
+    border; the paper counts what is seen of it.
+    """
+    partners = draw_partners(pools, draws)
+    size_px = images.shape[1]
+    kept = draws.beta(settings.alpha, settings.alpha, len(images)).astype(np.float32)
+    cuts_px = (np.sqrt(1 - kept) * size_px).astype(np.int64)
+    centres_px = draws.integers(0, size_px, (len(images), 2))
+    shares = (1 - cuts_px**2 / size_px**2).astype(np.float32)
+    mixed = images.copy()
+    for row in np.flatnonzero(partners != np.arange(len(images))):
+        starts = np.ceil(centres_px[row] - cuts_px[row] / 2).astype(int)
+        (top, left), (bottom, right) = starts.clip(0), starts + cuts_px[row]
+        mixed[row, top:bottom, left:right] = images[partners[row], top:bottom, left:right]
+    return mixed, _mixed_labels(labels, partners, shares)
+
+
+def mix_up(
+    images: ImageArray,
+    labels: FloatArray,
+    settings: MixUp,
+    pools: RowArray,
+    draws: np.random.Generator,
+) -> Mixed:
+    """Blend with the partner."""
+    partners = draw_partners(pools, draws)
+    shares = draws.beta(settings.alpha, settings.alpha, len(images)).astype(np.float32)
+    mixed = images.copy()
+    for row in np.flatnonzero(partners != np.arange(len(images))):
+        share = float(shares[row])
+        mixed[row] = cv2.addWeighted(images[row], share, images[partners[row]], 1 - share, 0.0)
+    return mixed, _mixed_labels(labels, partners, shares)
+
+
+def _mixed_labels(labels: FloatArray, partners: RowArray, shares: FloatArray) -> FloatArray:
+    own = np.where(partners == np.arange(len(labels)), np.float32(1), shares)[:, None]
+    return np.asarray(own * labels + (1 - own) * labels[partners], dtype=np.float32)
