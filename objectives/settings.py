@@ -46,3 +46,5 @@ class TrainSettings(Section):
     """Share of the head-stage scores seen so far that goes on to fine-tuning."""
     patience: int = Field(default=3, ge=0)
     """Epochs without a better score after which a fold stops; 0 never stops early."""
+    batch_size: int = Field(default=64, ge=1)
+    """Images a step, where the space has no ``batch_size`` of its own."""

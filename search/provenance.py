@@ -1,0 +1,30 @@
+"""What a result depends on besides its parameters: versions and the commit of the user's code."""
+
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("foldsweep", "keras", "keras-cv", "numpy", "opencv-python-headless", "optuna")
+_TENSORFLOWS = ("tensorflow", "tensorflow-cpu")
+
+
+def library_versions() -> Mapping[str, str]:
+    """Give the version of each library that scores depend on, those that are installed."""
+    found = {}
+    for package in (*_PACKAGES, *_TENSORFLOWS):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit(folder: Path) -> str | None:
+    """Give the commit that a folder stands at; None outside of a repository."""
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,46 @@
+"""The sections of a sweep file that decide how its trials are run."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from objectives.settings import Section
+
+SamplerName = Literal["tpe", "random"]
+PrunerName = Literal["median", "percentile", "hyperband", "none"]
+
+
+class SearchSettings(Section):
+    """How points are chosen, and when a trial is given up."""
+
+    sampler: SamplerName = "tpe"
+    pruner: PrunerName = "median"
+    """``median`` stops a trial below the median of the others at its epoch, ``percentile`` keeps
+    the best quarter, ``hyperband`` runs brackets of successive halving."""
+    race: bool = True
+    """False lets every trial run to its end, whatever the pruner."""
+    burst: int = Field(default=6, ge=1)
+    """Trials in a row that a worker runs on one backbone and augmentation."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the folds, the augmentation and the sampler."""
+
+
+class BudgetSettings(Section):
+    """When the sweep ends; the first limit that is reached counts."""
+
+    trials: int = Field(default=40, ge=1)
+    """Trials in all; pruned and failed ones count."""
+    hours: float | None = Field(default=None, gt=0)
+    """No trial starts after so many hours in which a worker ran."""
+    gpu_hours: float | None = Field(default=None, gt=0)
+    """The same in hours times GPUs; without a GPU it sets no limit."""
+
+
+class WorkerSettings(Section):
+    """Who runs the trials."""
+
+    engine: Literal["local"] = "local"
+    count: int = Field(default=1, ge=1, le=256)
+    """Worker processes where there is no GPU."""
+    gpus_per_worker: float = Field(default=1.0, ge=0.0)
+    """GPUs of each worker, a fraction to share one; 0 leaves the GPUs alone."""

@@ -1,0 +1,183 @@
+"""What is known about a sweep at a moment: state, budget, leaderboard, workers, time left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from search.budget import time_is_up
+from search.crew import Crew, WorkerRow, gpu_hours, run_hours
+from search.ledger import SweepRow
+from search.opening import stored_file
+from search.sections import BudgetSettings
+from search.slots import FINISHED, Slot, SlotBook
+from search.storage import Storage
+
+LEADERBOARD_LENGTH = 10
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial, for showing."""
+
+    trial: int
+    state: str
+    score: float | None
+    clean: float | None
+    shifted: float | None
+    fold_scores: Sequence[float]
+    stages: Mapping[str, int]
+    """Epochs of each stage that the folds found."""
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    head_score: float | None
+    finetuned: bool | None
+    """Whether its head-stage score was good enough; None if it never got that far."""
+    reason: str | None
+    run_id: str | None
+    worker: str | None
+    attempts: int
+    started_at: float | None
+    ended_at: float | None
+    device_s: float
+    """Seconds on its device, all attempts together."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """A sweep at a moment."""
+
+    sweep: str
+    state: str
+    """``running``, ``interrupted`` (trials are left, nobody runs them), ``done``."""
+    budget: Mapping[str, float | int | None]
+    trials: Mapping[str, int]
+    """Counts by state: free, running, done, pruned, failed."""
+    best: Mapping[str, Any] | None
+    leaderboard: Sequence[Mapping[str, Any]]
+    workers: Sequence[Mapping[str, Any]]
+    seconds_left: float | None
+    """An estimate; None before the first trial has ended."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return asdict(self)
+
+
+def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
+    """Read the status of a sweep.
+
+    Args:
+        storage: The database.
+        row: The sweep.
+    """
+    slots = SlotBook(storage, row.id).all()
+    crew = Crew(storage, row.id)
+    everyone, gone = crew.all(), set(crew.gone())
+    live = [worker for worker in everyone if worker.id not in gone]
+    budget = stored_file(row).budget
+    counts: dict[str, int] = dict.fromkeys(("free", "running", *FINISHED), 0)
+    for slot in slots:
+        counts[slot.state] += 1
+    over = counts["free"] + counts["running"] == 0 or time_is_up(budget, everyone)
+    ranked = sorted(
+        (slot for slot in slots if slot.state == "done" and slot.score is not None),
+        key=lambda slot: -(slot.score or 0.0),
+    )
+    leaderboard = [_leader(slot) for slot in ranked[:LEADERBOARD_LENGTH]]
+    return SweepStatus(
+        sweep=row.name,
+        state="running" if live else "done" if over else "interrupted",
+        budget=_budget(budget, counts, everyone),
+        trials=counts,
+        best=leaderboard[0] if leaderboard else None,
+        leaderboard=leaderboard,
+        workers=[_worker(worker) for worker in live],
+        seconds_left=_seconds_left(slots, counts, live, budget, everyone),
+    )
+
+
+def trial_records(slots: Sequence[Slot]) -> list[TrialRecord]:
+    """Give every trial that was begun, in the order of their numbers."""
+    begun = [slot for slot in slots if slot.trial_number is not None]
+    return [_record(slot) for slot in sorted(begun, key=lambda slot: slot.trial_number or 0)]
+
+
+def _record(slot: Slot) -> TrialRecord:
+    detail = slot.detail or {}
+    return TrialRecord(
+        trial=slot.trial_number or 0,
+        state=slot.state,
+        score=slot.score,
+        clean=slot.clean,
+        shifted=slot.shifted,
+        fold_scores=detail.get("fold_scores", []),
+        stages=detail.get("epochs", {}),
+        params=slot.params or {},
+        metrics=detail.get("metrics", {}),
+        head_score=slot.head_score,
+        finetuned=slot.finetuned,
+        reason=slot.reason,
+        run_id=slot.run_id,
+        worker=slot.worker_id,
+        attempts=slot.attempt,
+        started_at=slot.started_at,
+        ended_at=slot.ended_at,
+        device_s=slot.device_s,
+    )
+
+
+def _leader(slot: Slot) -> dict[str, Any]:
+    return {
+        "trial": slot.trial_number,
+        "score": slot.score,
+        "clean": slot.clean,
+        "shifted": slot.shifted,
+        "params": dict(slot.params or {}),
+        "run_id": slot.run_id,
+    }
+
+
+def _worker(row: WorkerRow) -> dict[str, Any]:
+    doing: dict[str, Any] = {
+        "trial": None,
+        "stage": None,
+        "epoch": None,
+        "folds": {},
+        "score": None,
+    }
+    return {"id": row.id, "host": row.host, "device": row.device, **doing, **(row.progress or {})}
+
+
+def _budget(
+    budget: BudgetSettings, counts: Mapping[str, int], everyone: Sequence[WorkerRow]
+) -> dict[str, float | int | None]:
+    return {
+        "trials": sum(counts.values()),
+        "trials_used": sum(counts[state] for state in FINISHED),
+        "hours": budget.hours,
+        "hours_used": run_hours(everyone),
+        "gpu_hours": budget.gpu_hours,
+        "gpu_hours_used": gpu_hours(everyone),
+    }
+
+
+def _seconds_left(
+    slots: Sequence[Slot],
+    counts: Mapping[str, int],
+    live: Sequence[WorkerRow],
+    budget: BudgetSettings,
+    everyone: Sequence[WorkerRow],
+) -> float | None:
+    finished = [slot for slot in slots if slot.state in FINISHED]
+    if not finished:
+        return None
+    each_s = sum(slot.device_s for slot in finished) / len(finished)
+    # Trials that run are half done on the average.
+    left = each_s * (counts["free"] + counts["running"] / 2) / max(1, len(live))
+    if budget.hours is not None:
+        left = min(left, max(0.0, budget.hours - run_hours(everyone)) * 3600)
+    return left
