@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,12 +11,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from search.status import SweepStatus
-
 Document = Mapping[str, Any]
 ENDED = ("done", "pruned", "failed")
 PLAIN_INTERVAL_S = 60.0
+
+
+class Status(Protocol):
+    """A sweep at a moment: :class:`search.status.SweepStatus`, which loads a database to exist."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        ...
 
 
 class LiveProgress:
@@ -45,7 +50,7 @@ class LiveProgress:
     ) -> None:
         self._live.stop()
 
-    def show(self, status: "SweepStatus") -> None:
+    def show(self, status: Status) -> None:
         """Draw a status."""
         document = status.to_json()
         if self._console.is_terminal:
@@ -71,6 +76,11 @@ def live_view(document: Document) -> RenderableType:
         parts.append(Text(shared, style="dim"))
     parts.append(Text(best_line(document)))
     return Group(*parts)
+
+
+def summary(document: Document) -> RenderableType:
+    """Say in two lines how a sweep stands."""
+    return Group(counts_line(document), Text(best_line(document)))
 
 
 def plain_line(document: Document) -> str:
@@ -123,7 +133,7 @@ def worker_table(workers: Iterable[Document]) -> Table:
         table.add_column(heading)
     for worker in workers:
         table.add_row(
-            str(worker.get("worker", "")),
+            worker["id"].rpartition("-")[0],
             _or_dash(worker.get("trial")),
             _or_dash(worker.get("stage")),
             _or_dash(worker.get("epoch")),

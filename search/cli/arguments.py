@@ -10,7 +10,7 @@ FilePath = click.Path(path_type=Path)
 
 
 def takes_sweep_file(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``FILE``, ``[DATA]`` and ``--data``; the command reads the latter two by `chosen_data`."""
+    """Add ``FILE``, ``[DATA]`` and ``--data``; ``chosen_data`` makes one of the latter two."""
     for decorate in (
         click.option("--data", "data_option", type=FilePath, help="Images, instead of data.path."),
         click.argument("data", type=FilePath, required=False),

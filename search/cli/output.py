@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 from rich.console import Console
 
+PIPE_COLUMNS = 200
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 json_option: Callable[[Function], Function] = click.option(
@@ -23,12 +24,12 @@ json_option: Callable[[Function], Function] = click.option(
 
 def terminal() -> Console:
     """Make the console for people's results on standard output."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    return _console(sys.stdout)
 
 
 def side_terminal() -> Console:
     """Make the console for progress and hints, on standard error."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return _console(sys.stderr)
 
 
 def print_json(document: Mapping[str, Any] | list[Any]) -> None:
@@ -51,6 +52,12 @@ def quiet_stdout() -> Iterator[None]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _console(file: TextIO) -> Console:
+    # Where there is no terminal, no line is broken: another program may read it.
+    width = None if file.isatty() else PIPE_COLUMNS
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _keys(field.annotation, f"{prefix}{name}.")
         else:
-            yield prefix + name, field.get_default(call_default_factory=True)  # type: ignore[call-arg]
+            yield prefix + name, field.get_default(call_default_factory=True)
 
 
 SCHEMA = dict(_keys(SweepFile))
@@ -63,7 +64,7 @@ def test_the_file_that_init_writes_has_every_key_with_its_default_and_a_comment(
     }
     lines = text.splitlines()
     sections = [f"{name}:" for name in SweepFile.model_fields]
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in pairwise(lines):
         if ":" in line and not line.lstrip().startswith("#") and line not in sections:
             assert following.lstrip().startswith("#"), line
 

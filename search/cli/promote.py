@@ -1,0 +1,37 @@
+"""``foldsweep promote``: from the best trial to a registered model."""
+
+import click
+
+from search.cli.output import json_option, print_json, quiet_stdout, terminal
+from spaces.errors import RefusedError
+
+
+@click.command
+@click.argument("sweep")
+@click.option("--trial", type=click.IntRange(min=0), help="Its number; the best if left out.")
+@click.option("--model", metavar="NAME", help="Name of the registered model; that of the sweep.")
+@click.option(
+    "--alias", metavar="NAME", default="champion", show_default=True, help="Alias to set."
+)
+@click.option("--force", is_flag=True, help="Move the alias although the gate said no.")
+@json_option
+def command(
+    sweep: str, trial: int | None, model: str | None, alias: str, force: bool, as_json: bool
+) -> None:
+    """Refit the best trial, test it on the holdout and register the model.
+
+    SWEEP is the sweep's name. The alias moves only if the gate passes; if it does not, the exit
+    code is 1.
+    """
+    with quiet_stdout():
+        from search.sweep import Sweep
+
+        promotion = Sweep.open(sweep).promote(trial=trial, model=model, alias=alias, force=force)
+    if as_json:
+        print_json(promotion.to_json())
+    else:
+        from search.cli.model_report import promotion_report
+
+        terminal().print(promotion_report(promotion.to_json()))
+    if not (promotion.passed or force):
+        raise RefusedError(promotion.reason)

@@ -1,0 +1,77 @@
+"""``foldsweep status``: how a sweep goes, or which sweeps there are."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from search.cli.output import json_option, print_json, quiet_stdout, side_terminal, terminal
+
+if TYPE_CHECKING:
+    from search.status import SweepStatus
+    from search.sweep import Sweep
+
+REFRESH_S = 2.0
+
+
+@click.command
+@click.argument("sweep", required=False)
+@click.option("--watch", is_flag=True, help="Refresh until the sweep ends.")
+@json_option
+def command(sweep: str | None, watch: bool, as_json: bool) -> None:
+    """Show state, budget and leaderboard of a sweep, or list all sweeps.
+
+    SWEEP is the sweep's name; without it, all sweeps of this storage are listed.
+    """
+    if sweep is not None:
+        _show_sweep(sweep, watch=watch, as_json=as_json)
+    elif watch:
+        raise click.UsageError("--watch needs the name of a sweep.")
+    else:
+        _list_sweeps(as_json=as_json)
+
+
+def _show_sweep(name: str, *, watch: bool, as_json: bool) -> None:
+    with quiet_stdout():
+        from search.sweep import Sweep
+
+        opened = Sweep.open(name)
+        document = (_watched(opened) if watch else opened.status()).to_json()
+    if as_json:
+        print_json(document)
+        return
+    from search.cli.leaderboard import leaderboard
+    from search.progress import summary
+
+    terminal().print(summary(document), leaderboard(document["leaderboard"]))
+
+
+def _watched(sweep: "Sweep") -> "SweepStatus":
+    from search.progress import LiveProgress
+
+    with LiveProgress(side_terminal()) as progress:
+        while True:
+            status = sweep.status()
+            progress.show(status)
+            if status.state != "running":
+                return status
+            time.sleep(REFRESH_S)
+
+
+def _list_sweeps(*, as_json: bool) -> None:
+    with quiet_stdout():
+        from search.ledger import Ledger
+        from search.settings import RuntimeSettings
+        from search.status import read_status
+        from search.storage import connect
+
+        storage = connect(RuntimeSettings.from_environment().storage_url)
+        ledger = Ledger(storage)
+        rows = [row for name in ledger.sweep_names() if (row := ledger.sweep(name))]
+        documents = [read_status(storage, row).to_json() for row in rows]
+    if as_json:
+        print_json(documents)
+        return
+    from search.cli.leaderboard import sweep_list
+
+    terminal().print(sweep_list(documents) if documents else "There is no sweep yet.")

@@ -1,0 +1,127 @@
+"""``foldsweep ui``: the MLflow pages of this home's sweeps."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import click
+
+from spaces.errors import InputError, UnavailableError
+
+FIRST_PORT = 5000
+LAST_PORT = 5100
+STOP_TIMEOUT_S = 10
+
+
+@click.command
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port to listen on; the first free one from 5000 if left out.",
+)
+def command(host: str, port: int | None) -> None:
+    """Open the MLflow UI for the sweeps of this home.
+
+    Prints the URL and serves until it is interrupted.
+    """
+    from mlruns_config.server import ui_command, ui_url
+    from mlruns_config.settings import TrackingSettings
+    from search.settings import RuntimeSettings
+
+    settings = TrackingSettings.from_environment(RuntimeSettings.from_environment().home)
+    if settings.is_server:
+        click.echo(ui_url(settings))
+        click.echo("MLflow runs there already: open that address.", err=True)
+        return
+    if not settings.sqlite_path.exists():
+        raise InputError(
+            f"nothing was tracked yet: there is no {settings.sqlite_path}. Launch a sweep first, "
+            "or set FOLDSWEEP_HOME to the folder of one."
+        )
+    port = port_to_use(host, port)
+    click.echo(ui_url(settings, host=host, port=port))
+    click.echo("The MLflow UI answers there in a few seconds; Ctrl-C ends it.", err=True)
+    _serve(ui_command(settings, host=host, port=port))
+
+
+def port_to_use(host: str, wanted: int | None) -> int:
+    """Choose the first free port, or check the one that is wanted.
+
+    Args:
+        host: The address to listen on.
+        wanted: A port, or None for the first free one from 5000.
+
+    Raises:
+        InputError: If the address is none of this machine's, or the wanted port is taken.
+        UnavailableError: If there is no free port.
+    """
+    if wanted is not None:
+        if not _is_free(host, wanted):
+            raise InputError(
+                f"port {wanted} of {host} is taken: leave --port out, or give another."
+            )
+        return wanted
+    for port in range(FIRST_PORT, LAST_PORT + 1):
+        if _is_free(host, port):
+            return port
+    raise UnavailableError(f"no port from {FIRST_PORT} to {LAST_PORT} is free: give --port.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+    except socket.gaierror as error:
+        raise InputError(f"--host {host!r} is no address of this machine.") from error
+    with closing(socket.socket(family, kind, protocol)) as probe:
+        # As servers do it: connections that are closing don't keep a port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except PermissionError as error:
+            raise InputError(f"port {port} needs rights that you don't have.") from error
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise InputError(f"--host {host!r} is no address of this machine.") from error
+            return False
+    return True
+
+
+def _serve(command_line: list[str]) -> None:
+    # A session of its own, so that ending it reaches the server's children too.
+    with (
+        subprocess.Popen(command_line, start_new_session=True) as server,
+        _ended_with_us(server),
+        _termination_as_interrupt(),
+    ):
+        code = server.wait()
+    if code:
+        raise UnavailableError(f"the MLflow UI ended with code {code}; its log is above.")
+
+
+@contextmanager
+def _ended_with_us(server: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,21 @@
+"""``foldsweep worker``: one worker of a sweep, on any machine that reaches the storage."""
+
+from pathlib import Path
+
+import click
+
+from search.cli.arguments import chosen_data, takes_sweep_file
+
+
+@click.command
+@takes_sweep_file
+def command(file: Path, data: Path | None, data_option: Path | None) -> None:
+    """Run one worker that joins the sweep of a file, on any machine.
+
+    FILE is the sweep file, DATA takes the place of its data.path. The worker ends when the budget
+    is spent. Workers find each other through FOLDSWEEP_STORAGE_URL.
+    """
+    data_path = chosen_data(data, data_option)
+    from search.sweep import Sweep
+
+    Sweep.from_yaml(file, data=data_path).work()

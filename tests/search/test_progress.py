@@ -1,0 +1,127 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from search.cli.output import side_terminal
+from search.progress import (
+    LiveProgress,
+    best_line,
+    counts_line,
+    duration,
+    fold_scores,
+    live_view,
+    number,
+    shared_line,
+)
+
+
+class Status:
+    """A status that only knows its document."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+
+    def to_json(self) -> dict[str, Any]:
+        return self._document
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    running: dict[str, Any] = {
+        "sweep": "cells",
+        "state": "running",
+        "budget": {"trials": 40, "hours": None, "gpu_hours": None},
+        "trials": {"free": 26, "running": 2, "done": 8, "pruned": 3, "failed": 1},
+        "best": {"trial": 7, "score": 0.61234, "clean": 0.8, "shifted": 0.4247},
+        "leaderboard": [],
+        "workers": [
+            {
+                "id": "here-1-0a1b2c3d",
+                "trial": 12,
+                "stage": "head",
+                "epoch": 4,
+                "folds": {"10": 0.75, "0": 0.5},
+                "score": 0.625,
+            },
+            {"id": "here-2-0a1b2c3d", "trial": None},
+        ],
+        "seconds_left": 840.0,
+    }
+    return {**running, **changes}
+
+
+def text_of(renderable: Any) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(renderable)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_the_counts_line_says_how_many_trials_have_ended_and_how() -> None:
+    assert counts_line(document()).plain == (
+        "cells: 12 of 40 trials done (3 pruned, 1 failed), 2 running, 14 min left"
+    )
+
+
+def test_a_sweep_without_a_score_says_so() -> None:
+    assert best_line(document(best=None)) == "no score yet"
+
+
+def test_the_best_line_has_trial_score_clean_and_shifted() -> None:
+    assert best_line(document()) == "best: trial 7 with 0.6123 (clean 0.8000, shifted 0.4247)"
+
+
+def test_the_live_view_shows_each_workers_trial_stage_epoch_and_folds_in_order() -> None:
+    shown = text_of(live_view(document()))
+    row = next(line for line in shown.splitlines() if line.startswith("here-1"))
+    assert row.split() == ["here-1", "12", "head", "4", "0.5000", "0.7500", "0.6250"]
+    idle = next(line for line in shown.splitlines() if line.startswith("here-2"))
+    assert idle.split()[1:] == ["-", "-", "-", "-"]
+
+
+def test_what_was_shared_is_shown_if_the_status_carries_it() -> None:
+    assert shared_line(document()) == ""
+    shared = {"views": {"made": 3, "reused": 9}, "features": {"made": 2, "reused": 5}}
+    assert shared_line(document(shared=shared)) == (
+        "views: 3 made, 9 reused; features: 2 made, 5 reused"
+    )
+    assert "9 reused" in text_of(live_view(document(shared=shared)))
+
+
+def test_without_a_terminal_a_line_comes_when_a_trial_ends_and_not_more_often() -> None:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=200)) as progress:
+        progress.show(Status(document()))
+        progress.show(Status(document(seconds_left=800.0)))
+        ended = {"free": 26, "running": 1, "done": 9, "pruned": 3, "failed": 1}
+        progress.show(Status(document(trials=ended)))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "12 of 40" in lines[0]
+    assert "trial 12 head epoch 4" in lines[0]
+    assert "13 of 40" in lines[1]
+    assert "\x1b" not in out.getvalue()
+
+
+def test_in_a_terminal_the_view_is_redrawn_and_gone_at_the_end() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True)
+    with LiveProgress(console) as progress:
+        progress.show(Status(document()))
+        progress.show(Status(document()))
+    assert out.getvalue().count("12 of 40") >= 2
+    erase_line = "\x1b[2K"
+    assert erase_line in out.getvalue().rpartition("12 of 40")[2]
+
+
+def test_names_with_brackets_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with LiveProgress(side_terminal()) as progress:
+        progress.show(Status(document(sweep="a[b]c")))
+    assert "a[b]c" in capsys.readouterr().err
+
+
+def test_numbers_times_and_folds_are_written_as_people_read_them() -> None:
+    assert [number(0.12345), number(None), number(float("nan"))] == ["0.1235", "-", "-"]
+    assert [duration(s) for s in (45, 720, 12_000, None)] == ["45 s", "12 min", "3 h 20 min", "-"]
+    assert fold_scores([0.5, 1.0]) == "0.5000 1.0000"
+    assert fold_scores(None) == ""
