@@ -1,0 +1,129 @@
+"""Pictures of a trial. Drawn on matplotlib's Figure itself: no window, no state, any thread."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+
+from objectives.records import FloatArray, ImageArray, LabelArray, RowArray
+
+COLOURS = {"clean": "#1f6feb", "shifted": "#d1551b", "loss": "#57606a"}
+TILE_PX = 112
+CAPTION_PX = 26
+N_MISTAKES = 24
+N_COLUMNS = 8
+
+
+def draw_curves(curves: Mapping[str, Any], path: Path) -> Path:
+    """Draw the training loss, and the metric clean and shifted: the mean, and each fold thin."""
+    figure = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
+    loss_axes, score_axes = figure.subplots(1, 2)
+    steps = np.arange(1, len(curves["stage"]) + 1)
+    _plot_folds(loss_axes, steps, curves["loss"], "loss")
+    for name in ("clean", "shifted"):
+        _plot_folds(score_axes, steps, curves[name], name)
+    first_finetune = [
+        step for step, s in zip(steps, curves["stage"], strict=True) if s == "finetune"
+    ]
+    for axes, title in ((loss_axes, "training loss"), (score_axes, "validation")):
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.25)
+        if first_finetune:
+            axes.axvline(first_finetune[0] - 0.5, color="#8250df", linestyle=":", linewidth=1)
+    score_axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path)
+    return path
+
+
+def _plot_folds(axes: Axes, steps: np.ndarray, table: list[list[float]], name: str) -> None:
+    values = np.array(table, dtype=float)
+    if values.size == 0 or np.all(np.isnan(values)):
+        return
+    axes.plot(steps, values, color=COLOURS[name], alpha=0.25, linewidth=0.8)
+    counts = np.maximum((~np.isnan(values)).sum(axis=1), 1)
+    mean = np.nansum(values, axis=1) / counts
+    marker = "o" if len(steps) == 1 else None
+    axes.plot(steps, mean, color=COLOURS[name], linewidth=2, label=name, marker=marker)
+
+
+def draw_confusion(
+    matrices: Mapping[str, npt.NDArray[np.int64]], class_names: Sequence[str], path: Path
+) -> Path:
+    """Draw out-of-fold confusion matrices side by side: rows are true, columns predicted."""
+    size = max(3.2, 0.42 * len(class_names) + 1.4)
+    figure = Figure(figsize=(size * len(matrices), size), dpi=90, layout="constrained")
+    all_axes = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for axes, (name, matrix) in zip(all_axes, matrices.items(), strict=True):
+        shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_title(f"{name}: {np.trace(matrix) / max(matrix.sum(), 1):.1%} right", fontsize=10)
+        ticks = np.arange(len(class_names))
+        axes.set_xticks(ticks, class_names, rotation=60, ha="right", fontsize=7)
+        axes.set_yticks(ticks, class_names, fontsize=7)
+        axes.set_xlabel("predicted", fontsize=8)
+        axes.set_ylabel("true", fontsize=8)
+        if len(class_names) <= 20:
+            _write_counts(axes, matrix, shares)
+    figure.savefig(path)
+    return path
+
+
+def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
+    for row, column in np.argwhere(matrix > 0):
+        axes.text(
+            column,
+            row,
+            str(matrix[row, column]),
+            ha="center",
+            va="center",
+            fontsize=6,
+            color="white" if shares[row, column] > 0.6 else "#24292f",
+        )
+
+
+def draw_policy_gallery(rows_of_images: Sequence[ImageArray], path: Path) -> Path:
+    """Draw what the policy does to real images: the originals on top, one view a row below."""
+    rows = [np.concatenate([_tile(image) for image in row], axis=1) for row in rows_of_images]
+    Image.fromarray(np.concatenate(rows, axis=0)).save(path)
+    return path
+
+
+def draw_worst_mistakes(
+    images: ImageArray,
+    rows: RowArray,
+    labels: LabelArray,
+    probabilities: FloatArray,
+    class_names: Sequence[str],
+    path: Path,
+) -> Path:
+    """Draw the images that the model is most surely wrong about, with row, truth and prediction."""
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:N_MISTAKES]
+    n_rows = max(1, -(-len(worst) // N_COLUMNS))
+    height = TILE_PX + CAPTION_PX
+    sheet = Image.new("RGB", (N_COLUMNS * TILE_PX, n_rows * height), "white")
+    pen = ImageDraw.Draw(sheet)
+    for place, position in enumerate(worst):
+        x, y = (place % N_COLUMNS) * TILE_PX, (place // N_COLUMNS) * height
+        sheet.paste(Image.fromarray(_tile(images[rows[position]])), (x, y))
+        sure = probabilities[position, predicted[position]]
+        pen.text((x + 2, y + TILE_PX), f"is {class_names[labels[position]]}"[:19], fill="black")
+        guess = f"{sure:.0%} {class_names[predicted[position]]}"[:19]
+        pen.text((x + 2, y + TILE_PX + 12), guess, fill="#cf222e")
+    if not len(worst):
+        pen.text((8, 8), "no mistakes", fill="black")
+    sheet.save(path)
+    return path
+
+
+def _tile(image: ImageArray) -> ImageArray:
+    size = (TILE_PX, TILE_PX)
+    resized = Image.fromarray(np.asarray(image)).resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(resized)

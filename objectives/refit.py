@@ -1,0 +1,88 @@
+"""Train one model on all rows of the sweep, for as long as the folds found best."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from objectives.head_stage import HeadTrainer, hash_seed
+from objectives.network import Network, servable_model
+from objectives.network_stage import NetworkTrainer
+from objectives.records import Stage, TrialContext
+from objectives.trial import stage_learning_rate, stage_network
+from objectives.trial_inputs import TrialInputs
+from spaces.params import TrialParams
+
+ONLY_FOLD = 0
+
+
+def refit(params: TrialParams, epochs: Mapping[Stage, int], context: TrialContext) -> keras.Model:
+    """Train a trial's point on all rows but the holdout.
+
+    The schedule keeps the horizon that it had in the folds, and the views are fresh draws, so that
+    what the folds were lucky with is not trained on again.
+
+    Args:
+        params: The point.
+        epochs: Epochs per stage, from ``TrialResult.epochs``.
+        context: As the trial's; its reporter is not asked.
+
+    Returns:
+        A plain Keras model from raw uint8 images ``(batch, height, width, 3)`` of any size to
+        softmax probabilities ``(batch, classes)``.
+    """
+    inputs = TrialInputs.of_refit(params, context)
+    stage: Stage = "scratch" if params.weights == "none" else "finetune"
+    heads = {ONLY_FOLD: _refit_head(inputs, epochs["head"])} if epochs.get("head") else {}
+    network = stage_network(params, inputs, stage)
+    if heads:
+        network.set_head(heads[ONLY_FOLD])
+    if epochs.get(stage):
+        _refit_network(inputs, stage, network, epochs[stage], heads)
+    return servable_model(network, inputs.image_px)
+
+
+def _refit_head(inputs: TrialInputs, n_epochs: int) -> list[np.ndarray]:
+    clean, _ = inputs.validation_features()
+    trainer = HeadTrainer(
+        inputs.params,
+        inputs.plan,
+        inputs.features_of_epoch,
+        clean,
+        None,
+        n_epochs=inputs.context.train.head_epochs,
+        seed=inputs.context.seed,
+    )
+    for epoch in range(n_epochs):
+        trainer.advance(epoch, [ONLY_FOLD])
+    trainer.remember(ONLY_FOLD)
+    return trainer.best[ONLY_FOLD]
+
+
+def _refit_network(
+    inputs: TrialInputs,
+    stage: Stage,
+    network: Network,
+    n_epochs: int,
+    heads: dict[int, list[np.ndarray]],
+) -> None:
+    """Train the network in place."""
+    train = inputs.context.train
+    first_view = train.head_epochs if stage == "finetune" else 0
+    horizon = train.finetune_epochs + (0 if stage == "finetune" else train.head_epochs)
+    clean, _ = inputs.validation_images()
+    trainer = NetworkTrainer(
+        inputs.params,
+        network,
+        inputs.plan,
+        lambda epoch: inputs.images_of_epoch(first_view + epoch),
+        clean,
+        None,
+        n_epochs=horizon,
+        seed=hash_seed(inputs.context.seed, first_view),
+        learning_rate=stage_learning_rate(inputs.params, stage),
+        heads=heads,
+    )
+    for epoch in range(n_epochs):
+        trainer.advance(epoch, [ONLY_FOLD])
+    trainer.load(ONLY_FOLD)

@@ -1,0 +1,163 @@
+"""The built-in objective: one point of the space, scored by k-fold cross-validation."""
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+
+import numpy as np
+
+from objectives.head_stage import Ahead, HeadTrainer, hash_seed
+from objectives.history import History
+from objectives.metrics import score_predictions, summarise
+from objectives.network import Network, build_network, freeze_below
+from objectives.network_stage import NetworkTrainer
+from objectives.records import FloatArray, Stage, TrialContext, TrialResult
+from objectives.stages import FoldTrainer, run_stage
+from objectives.trial_artifacts import write_artifacts
+from objectives.trial_inputs import TrialInputs
+from spaces.params import TrialParams
+
+
+def train_trial(params: TrialParams, context: TrialContext) -> TrialResult:
+    """Train and score one point of the space.
+
+    A pretrained backbone is frozen in stage ``head``; if the reporter finds the score worth it,
+    stage ``finetune`` goes on from the best heads. Without pretrained weights there is nothing to
+    freeze: the network trains whole, in stage ``scratch``, for the epochs of both.
+
+    Args:
+        params: The point.
+        context: Data, folds, settings, reporter.
+
+    Returns:
+        Scores, out-of-fold predictions, curves, and the epochs that a refit trains for.
+
+    Raises:
+        TrialError: If this point cannot be trained: a loss that is not a number, a backbone that
+            does not fit into memory.
+    """
+    return _Trial(params, context).run()
+
+
+class _Trial:
+    def __init__(self, params: TrialParams, context: TrialContext) -> None:
+        self.params = params
+        self.context = context
+        self.inputs = TrialInputs.of_folds(params, context)
+        plan = self.inputs.plan
+        self.history = History(
+            self.inputs.labels,
+            tuple(plan.rows_of(j) for j in range(plan.n_folds)),
+            context.validation,
+        )
+        self.seconds: dict[str, float] = {}
+
+    def run(self) -> TrialResult:
+        train = self.context.train
+        if self.params.weights == "none":
+            goes_on = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
+        else:
+            heads: dict[int, list[np.ndarray]] = {}
+            goes_on = train.head_epochs == 0 or self._head(train.head_epochs, heads)
+            if goes_on and self._is_finetuned():
+                goes_on = self._network("finetune", train.finetune_epochs, heads)
+        return self._result(stopped=not goes_on)
+
+    def _is_finetuned(self) -> bool:
+        if self.context.train.finetune_epochs == 0 or self.params.finetune_fraction == 0:
+            return False
+        if not self.history.epochs:
+            return True
+        return self.context.reporter.enters_finetuning(float(np.mean(self.history.fold_scores())))
+
+    def _head(self, n_epochs: int, heads: dict[int, list[np.ndarray]]) -> bool:
+        clean, shifted = self.inputs.validation_features()
+        with closing(Ahead(self.inputs.features_of_epoch, n_epochs)) as ahead:
+            trainer = HeadTrainer(
+                self.params,
+                self.inputs.plan,
+                ahead.get,
+                clean,
+                shifted,
+                n_epochs=n_epochs,
+                seed=self.context.seed,
+                best=heads,
+            )
+            return self._stage("head", trainer, n_epochs)
+
+    def _network(self, stage: Stage, n_epochs: int, heads: dict[int, list[np.ndarray]]) -> bool:
+        first_view = self.context.train.head_epochs if stage == "finetune" else 0
+        clean, shifted = self.inputs.validation_images()
+        with closing(
+            Ahead(lambda epoch: self.inputs.images_of_epoch(first_view + epoch), n_epochs)
+        ) as ahead:
+            trainer = NetworkTrainer(
+                self.params,
+                stage_network(self.params, self.inputs, stage),
+                self.inputs.plan,
+                ahead.get,
+                clean,
+                shifted,
+                n_epochs=n_epochs,
+                seed=hash_seed(self.context.seed, first_view),
+                learning_rate=stage_learning_rate(self.params, stage),
+                heads=heads,
+            )
+            return self._stage(stage, trainer, n_epochs)
+
+    def _stage(self, stage: Stage, trainer: FoldTrainer, n_epochs: int) -> bool:
+        started = time.perf_counter()
+        goes_on = run_stage(
+            stage,
+            trainer,
+            self.history,
+            self.context.reporter,
+            n_epochs=n_epochs,
+            patience_epochs=self.context.train.patience,
+        )
+        self.seconds[stage] = time.perf_counter() - started
+        return goes_on
+
+    def _result(self, *, stopped: bool) -> TrialResult:
+        clean, shifted = self.history.out_of_fold(self.inputs.n_classes)
+        fold_scores = self.history.fold_scores()
+        metric = self.context.validation.metric
+        labels = self.inputs.labels
+        return TrialResult(
+            score=float(np.mean(fold_scores)),
+            clean=score_predictions(metric, labels, clean),
+            shifted=None if shifted is None else score_predictions(metric, labels, shifted),
+            fold_scores=fold_scores,
+            epochs=self.history.refit_epochs(),
+            oof_clean=clean,
+            oof_shifted=shifted,
+            curves=self.history.curves(),
+            metrics=self._metrics(clean, shifted),
+            artifacts=write_artifacts(self.inputs, self.history, clean, shifted),
+            stopped=stopped,
+        )
+
+    def _metrics(self, clean: FloatArray, shifted: FloatArray | None) -> Mapping[str, float]:
+        names = self.context.data.class_names
+        metrics = dict(summarise(self.inputs.labels, clean, names, "clean"))
+        if shifted is not None:
+            metrics.update(summarise(self.inputs.labels, shifted, names, "shifted"))
+        metrics.update({f"cost/{stage}_s": seconds for stage, seconds in self.seconds.items()})
+        metrics.update({f"sharing/{name}": n for name, n in asdict(self.inputs.counts).items()})
+        return metrics
+
+
+def stage_network(params: TrialParams, inputs: TrialInputs, stage: Stage) -> Network:
+    """Build the network of a stage, its frozen part frozen."""
+    network = build_network(
+        params, image_px=inputs.image_px, n_classes=inputs.n_classes, seed=inputs.context.seed
+    )
+    if stage == "finetune":
+        freeze_below(network, params.finetune_fraction)
+    return network
+
+
+def stage_learning_rate(params: TrialParams, stage: Stage) -> float:
+    """Give the peak rate of a stage: fine-tuning runs at a fraction of the head's."""
+    return params.learning_rate * (params.finetune_lr_factor if stage == "finetune" else 1.0)

@@ -1,0 +1,93 @@
+"""The files that a trial leaves behind: predictions, curves as data and as pictures."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from objectives.history import History
+from objectives.metrics import confusion_matrix
+from objectives.pictures import (
+    draw_confusion,
+    draw_curves,
+    draw_policy_gallery,
+    draw_worst_mistakes,
+)
+from objectives.records import FloatArray
+from objectives.trial_inputs import TrialInputs
+
+
+def write_artifacts(
+    inputs: TrialInputs, history: History, clean: FloatArray, shifted: FloatArray | None
+) -> tuple[Path, ...]:
+    """Write what a person looks at after a trial, and what later analysis reads.
+
+    Args:
+        inputs: What the trial read.
+        history: Its curves.
+        clean: Out-of-fold probabilities, shape ``(rows, classes)``.
+        shifted: The same under the shift, if there was one.
+
+    Returns:
+        The files: ``oof_predictions.npz``, ``curves.json`` and four pictures.
+    """
+    folder = inputs.context.checkpoint_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    names = inputs.context.data.class_names
+    views = {"clean": clean} if shifted is None else {"clean": clean, "shifted": shifted}
+    matrices = {
+        name: confusion_matrix(inputs.labels, probabilities, len(names))
+        for name, probabilities in views.items()
+    }
+    images = inputs.context.data.images
+    return (
+        _write_predictions(folder / "oof_predictions.npz", inputs, clean, shifted),
+        _write_json(
+            folder / "curves.json",
+            {**history.curves(), "confusion": {k: m.tolist() for k, m in matrices.items()}},
+        ),
+        draw_curves(history.curves(), folder / "learning_curves.png"),
+        draw_confusion(matrices, names, folder / "confusion_matrix.png"),
+        draw_policy_gallery(inputs.gallery(), folder / "policy_gallery.png"),
+        draw_worst_mistakes(
+            images,
+            inputs.context.splits.rows,
+            inputs.labels,
+            clean,
+            names,
+            folder / "worst_mistakes.png",
+        ),
+    )
+
+
+def _write_predictions(
+    path: Path, inputs: TrialInputs, clean: FloatArray, shifted: FloatArray | None
+) -> Path:
+    splits = inputs.context.splits
+    arrays: dict[str, Any] = {
+        "rows": splits.rows,
+        "fold": splits.fold_of,
+        "labels": inputs.labels,
+        "clean": clean,
+        "class_names": np.array(inputs.context.data.class_names),
+    }
+    if shifted is not None:
+        arrays["shifted"] = shifted
+    np.savez_compressed(path, **arrays)
+    return path
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(_without_nan(document), indent=1))
+    return path
+
+
+def _without_nan(value: Any) -> Any:
+    """Turn nan, which JSON does not have, into null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,150 @@
+"""What the stages of one trial read: views of its policy, features of them, fold by fold plans."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from objectives.augmentation import augmenter
+from objectives.class_balance import balanced_class_weights
+from objectives.features import FeatureArray, FeatureExtractor, FeatureStore
+from objectives.head_stage import FoldPlan, hash_seed
+from objectives.records import FloatArray, ImageArray, TrialContext
+from objectives.store import ArrayStore
+from objectives.views import Purpose, SharingCounts, ViewKey, Views
+from spaces.params import TrialParams
+
+SHIFT_STRENGTH = "medium"
+REFIT_DRAW = 1
+GALLERY_COLUMNS = 8
+GALLERY_VIEWS = 3
+
+
+@lru_cache(maxsize=1)
+def _extractor(backbone: str, weights: str, image_px: int) -> FeatureExtractor:
+    """Keep the backbone of a burst in memory from trial to trial."""
+    return FeatureExtractor(backbone, weights, image_px)
+
+
+@dataclass(frozen=True)
+class TrialInputs:
+    """Views and features for one trial, and the plan of its folds."""
+
+    params: TrialParams
+    context: TrialContext
+    plan: FoldPlan
+    views: Views
+    store: ArrayStore
+    counts: SharingCounts
+
+    @classmethod
+    def of_folds(cls, params: TrialParams, context: TrialContext) -> "TrialInputs":
+        """Lay out a trial that is scored by cross-validation; all trials share its draws."""
+        splits = context.splits
+        return cls._laid_out(params, context, splits.fold_of, splits.n_folds, context.seed)
+
+    @classmethod
+    def of_refit(cls, params: TrialParams, context: TrialContext) -> "TrialInputs":
+        """Lay out one model on all rows of the sweep, with draws that no trial has seen."""
+        everyone = np.full(len(context.splits.rows), -1, dtype=np.int64)
+        fresh_seed = hash_seed(context.seed, REFIT_DRAW)
+        # The augmented images of a refit are read once.
+        once = replace(context, keep_views=False)
+        return cls._laid_out(params, once, everyone, 1, fresh_seed)
+
+    @classmethod
+    def _laid_out(
+        cls,
+        params: TrialParams,
+        context: TrialContext,
+        fold_of: np.ndarray,
+        n_folds: int,
+        seed: int,
+    ) -> "TrialInputs":
+        n_classes = len(context.data.class_names)
+        labels = context.data.labels[context.splits.rows]
+        balanced = balanced_class_weights(labels, fold_of, n_folds=n_folds, n_classes=n_classes)
+        even = np.ones_like(balanced)
+        plan = FoldPlan(
+            fold_of,
+            n_folds,
+            balanced if params.class_weights == "balanced" else even,
+            balanced if params.focal_alpha == "balanced" else even,
+        )
+        counts = SharingCounts()
+        store = ArrayStore(context.home / "store", max_bytes=context.max_store_bytes)
+        views = Views(
+            context.data,
+            context.splits.rows,
+            fold_of,
+            n_classes=n_classes,
+            seed=seed,
+            augmenter=augmenter("opencv"),
+            store=store,
+            counts=counts,
+        )
+        return cls(params, context, plan, views, store, counts)
+
+    @property
+    def image_px(self) -> int:
+        """Edge of the images in pixels."""
+        return int(self.context.data.images.shape[1])
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.context.data.class_names)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class numbers of the sweep's rows."""
+        return self.context.data.labels[self.context.splits.rows]
+
+    @cached_property
+    def features(self) -> FeatureStore:
+        """The features of this trial's backbone."""
+        extractor = _extractor(self.params.backbone, self.params.weights, self.image_px)
+        return FeatureStore(self.store, self.views, extractor, self.counts)
+
+    def features_of_epoch(self, epoch: int) -> tuple[FeatureArray, FloatArray]:
+        """Give features and labels of the view that an epoch trains on."""
+        key = self._key(self.params.policy, self.params.strength, epoch, "train")
+        return self.features.get(key, keep_view=self.context.keep_views)
+
+    def images_of_epoch(self, epoch: int) -> tuple[ImageArray, FloatArray]:
+        """Give images and labels of the view that an epoch trains on."""
+        key = self._key(self.params.policy, self.params.strength, epoch, "train")
+        view = self.views.stored(key)
+        return view.images, view.labels
+
+    def validation_features(self) -> tuple[FeatureArray, FeatureArray | None]:
+        """Give features of the clean and the shifted validation view."""
+        clean, shifted = self._validation_keys()
+        keep = self.context.keep_views
+        return self.features.get(clean, keep_view=False)[0], (
+            None if shifted is None else self.features.get(shifted, keep_view=keep)[0]
+        )
+
+    def validation_images(self) -> tuple[ImageArray, ImageArray | None]:
+        """Give the clean and the shifted validation view."""
+        clean, shifted = self._validation_keys()
+        return self.views.stored(clean).images, (
+            None if shifted is None else self.views.stored(shifted).images
+        )
+
+    def gallery(self) -> list[ImageArray]:
+        """Give a few images as they are, then as the first views of the policy show them."""
+        n_shown = min(GALLERY_COLUMNS, self.views.n_rows)
+        rows = [self.context.data.images[self.context.splits.rows[:n_shown]]]
+        for index in range(GALLERY_VIEWS):
+            key = self._key(self.params.policy, self.params.strength, index, "train")
+            rows.append(self.views.first_images(key, n_shown))
+        return rows
+
+    def _validation_keys(self) -> tuple[ViewKey, ViewKey | None]:
+        shift = self.context.validation.shift
+        shifted = None if shift == "none" else self._key(shift, SHIFT_STRENGTH, 0, "validate")
+        return self._key("none", SHIFT_STRENGTH, 0, "validate"), shifted
+
+    def _key(self, policy: str, strength: str, index: int, purpose: Purpose) -> ViewKey:
+        return self.views.key(policy, strength, index, purpose)
