@@ -59,7 +59,7 @@ $(RUNS): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit((3, 11) > v or v >= (3, 14))' || \
 		{ echo "foldsweep needs Python 3.11 to 3.13, $(PYTHON) is another: make PYTHON=python3.11 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	@echo "Installing foldsweep and TensorFlow into $(VENV): about 2 GB, once."
+	@echo "Installing foldsweep and TensorFlow into $(VENV): 2.7 GB, once."
 	$(call install_extras,cpu)
 	@touch $@
 
