@@ -1,0 +1,67 @@
+"""What every container of labelled images offers."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from objectives.data.labels import Labelling
+from objectives.records import ImageArray, RowArray
+from spaces.errors import InputError
+
+
+class UnreadableImageError(InputError):
+    """One picture cannot be decoded; the message says why. The audit leaves its row out."""
+
+
+class ImageSource(ABC):
+    """Labels at once, pictures one at a time; ``read`` may be called from several threads.
+
+    Attributes:
+        path: The file or folder as it was given.
+        labels: Class number of each row, shape ``(rows,)``.
+        class_names: The name of each class, in the order of the numbers.
+        groups: The user's group of each row, shape ``(rows,)``, or None where there are none.
+    """
+
+    def __init__(self, path: Path, labelling: Labelling, groups: RowArray | None) -> None:
+        self.path = path
+        self.labels = labelling.labels
+        self.class_names = labelling.class_names
+        self.groups = groups
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def read(self, row: int) -> ImageArray:
+        """Return the picture of a row at its own size, 8-bit RGB, shape ``(height, width, 3)``.
+
+        Raises:
+            UnreadableImageError: If the file is no image that Pillow can decode.
+        """
+
+    @abstractmethod
+    def name(self, row: int) -> str:
+        """Return what a person calls this row: a file name, or ``row 17``."""
+
+    @abstractmethod
+    def stamp(self) -> str:
+        """Return a hash of paths, sizes and times: the same stamp, so nothing need be read again.
+
+        Raises:
+            InputError: If a file has gone since the source was loaded.
+        """
+
+
+def number_groups(values: object) -> RowArray:
+    """Number distinct group values from 0; an empty text stands for no group but its own row.
+
+    Args:
+        values: One value a row, text or integers, shape ``(rows,)``.
+    """
+    names = np.asarray(values).astype(str)
+    _, numbers = np.unique(names, return_inverse=True)
+    own = np.arange(len(names)) + len(names)
+    _, dense = np.unique(np.where(names == "", own, numbers), return_inverse=True)
+    return dense.astype(np.int64)
