@@ -116,6 +116,11 @@ def _parse(url: str) -> URL:
             f"the storage {redact(url)!r} is not supported; known: 'sqlite:///PATH', "
             "'postgresql://USER:PASSWORD@HOST/NAME'."
         )
+    if "@" in str(parsed.host):
+        # Everything up to the last @ may be password, and the driver would print its second half.
+        raise InputError(
+            "FOLDSWEEP_STORAGE_URL has more than one '@': write the one in the password as %40."
+        )
     return parsed.set(drivername=_DRIVERS[backend])
 
 
@@ -170,7 +175,7 @@ def _lock(url: URL, engine: Engine, name: str) -> Iterator[None]:
 
 
 def _unavailable(url: str, error: Exception) -> UnavailableError:
-    reason = redact(" ".join(str(getattr(error, "orig", None) or error).split()), url)
+    reason = redact(" ".join(str(getattr(error, "orig", None) or error).split()).rstrip("."), url)
     return UnavailableError(
         f"the storage {redact(url)} does not answer: {reason}. Start it, or change "
         "FOLDSWEEP_STORAGE_URL."

