@@ -1,0 +1,275 @@
+"""The Optuna study: trials that outlive a worker, bursts, samplers, pruners."""
+
+import multiprocessing
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import Trial, TrialState
+
+from search.burst import Burst
+from search.ledger import Ledger
+from search.samplers import make_pruner, make_sampler
+from search.sections import SearchSettings
+from search.slots import Slot, SlotBook, SlotLostError
+from search.storage import Storage, connect
+from search.study import SLOT_ATTRIBUTE, SweepStudy, suggest
+from spaces.params import TrialParams
+from spaces.recipes import resolve_recipe
+from spaces.space import Dimension, Space
+
+spawn = multiprocessing.get_context("spawn")
+
+# Strength exists only under one policy and momentum only under one optimizer: define-by-run.
+SPACE = Space(
+    (
+        Dimension("backbone", "choice", choices=("a", "b", "c")),
+        Dimension("policy", "choice", choices=("none", "flip", "augmix")),
+        Dimension("strength", "choice", choices=("low", "high"), when={"policy": ("augmix",)}),
+        Dimension("optimizer", "choice", choices=("adamw", "sgd")),
+        Dimension("learning_rate", "float", low=1e-5, high=1e-1, log=True),
+        Dimension("momentum", "float", low=0.5, high=0.9, when={"optimizer": ("sgd",)}),
+        Dimension("dense_units", "int", low=0, high=64),
+    )
+)
+SEARCH = SearchSettings()
+
+
+def open_study(storage: Storage, trials: int = 40) -> tuple[SweepStudy, SlotBook]:
+    ledger = Ledger(storage)
+    with storage.exclusive("test"):
+        row = ledger.sweep("tissue") or ledger.create_sweep(
+            "tissue", "f", fingerprint="a", fold_hash="b", trials=trials
+        )
+    slots = SlotBook(storage, row.id)
+    return SweepStudy(storage, "tissue", SEARCH, slots, epochs=10), slots
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return connect(f"sqlite:///{tmp_path}/foldsweep.db")
+
+
+def claim(slots: SlotBook, worker: str = "w") -> Slot:
+    slot = slots.claim(worker)
+    assert slot is not None
+    return slot
+
+
+def begin(study: SweepStudy, slot: Slot) -> Trial:
+    return study.begin(slot, make_sampler(SEARCH, slot.number))
+
+
+def draw(trial: Trial) -> TrialParams:
+    return SPACE.draw(lambda dimension: suggest(trial, dimension))
+
+
+def finish(study: SweepStudy, slots: SlotBook, number: int, score: float = 0.5) -> None:
+    slot = slots.all()[number]
+    slots.finish(slot, "done", score=score)
+    study.tell(slots.all()[number])
+
+
+def test_a_trial_of_a_dead_worker_goes_on_with_its_number_and_parameters(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    trial = begin(study, claim(slots, "dead"))
+    params = draw(trial)
+    slots.free_slots_of(["dead"])
+    later, _ = open_study(storage)
+    again = begin(later, claim(slots, "alive"))
+    assert again.number == trial.number
+    assert draw(again) == params
+    finish(later, slots, 0, score=0.75)
+    assert later.optuna_study.trials[0].value == 0.75
+    assert len(later.optuna_study.trials) == 1
+
+
+def test_a_trial_whose_worker_died_before_noting_its_number_is_found_by_its_slot(
+    storage: Storage,
+) -> None:
+    study, slots = open_study(storage)
+    claim(slots, "dead")
+    # What is left when a worker is killed between Optuna's commit and the ledger's.
+    lost = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: 0})
+    study.optuna_study.add_trial(lost)
+    slots.free_slots_of(["dead"])
+    assert begin(study, claim(slots, "alive")).number == 0
+    assert begin(study, claim(slots, "alive")).number == 1
+
+
+def test_a_late_worker_leaves_no_running_trial_behind(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    late = claim(slots, "late")
+    slots.free_slots_of(["late"])
+    claim(slots, "new")
+    with pytest.raises(SlotLostError):
+        begin(study, late)
+    assert [trial.state for trial in study.optuna_study.trials] == [TrialState.FAIL]
+
+
+def test_what_a_worker_could_not_tell_optuna_is_told_later(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    for state in ("done", "pruned", "failed"):
+        slot = claim(slots)
+        trial = begin(study, slot)
+        trial.report(0.25, 0)
+        score = 0.5 if state == "done" else None
+        slots.finish(slot, state, score=score)  # type: ignore[arg-type]
+    assert {trial.state for trial in study.optuna_study.trials} == {TrialState.RUNNING}
+    study.tell_all()
+    study.tell_all()
+    trials = study.optuna_study.trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "FAIL"]
+    assert [trial.value for trial in trials] == [0.5, 0.25, None]
+    assert all(slot.told for slot in slots.all()[:3])
+
+
+def test_enqueued_points_come_first_once_and_leave_the_rest_to_the_sampler(
+    storage: Storage,
+) -> None:
+    study, slots = open_study(storage)
+    point = resolve_recipe({"backbone": "b", "policy": "augmix", "strength": "high"}, SPACE)
+    study.enqueue(point)
+    study.enqueue(point)
+    first, second = (draw(begin(study, claim(slots))) for _ in range(2))
+    assert (first.backbone, first.policy, first.strength) == ("b", "augmix", "high")
+    assert "learning_rate" in first.model_fields_set
+    assert [trial.state.name for trial in study.optuna_study.trials] == ["RUNNING", "RUNNING"]
+    assert second != first
+
+
+def test_an_enqueued_point_of_a_dead_worker_is_tried_again(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    study.enqueue({"backbone": "c"})
+    slot = claim(slots, "dead")
+    waiting = study.optuna_study.trials[0]
+    # Killed after the ledger knew, before Optuna did: the trial still waits.
+    slots.assign_trial(slot, waiting.number, waiting._trial_id)
+    slots.free_slots_of(["dead"])
+    again = begin(study, claim(slots, "alive"))
+    assert again.number == 0
+    assert draw(again).backbone == "c"
+
+
+def test_no_two_slots_draw_the_same_first_points(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    rates = {draw(begin(study, claim(slots))).learning_rate for _ in range(8)}
+    assert len(rates) == 8
+
+
+def test_one_worker_alone_can_be_repeated(tmp_path: Path) -> None:
+    drawn = []
+    for name in ("one", "two"):
+        study, slots = open_study(connect(f"sqlite:///{tmp_path}/{name}.db"))
+        points = []
+        for number in range(14):  # past the ten random trials that TPE begins with
+            params = draw(begin(study, claim(slots)))
+            points.append(params)
+            finish(study, slots, number, score=params.learning_rate)
+        drawn.append(points)
+    assert drawn[0] == drawn[1]
+
+
+def run_bursts(study: SweepStudy, slots: SlotBook, worker: str, trials: int) -> list[TrialParams]:
+    burst = Burst(SPACE, length=4)
+    points = []
+    for _ in range(trials):
+        slot = claim(slots, worker)
+        trial = study.begin(slot, burst.sampler(make_sampler(SEARCH, slot.number)))
+        points.append(draw(trial))
+        burst.note(trial)
+        finish(study, slots, slot.number, score=points[-1].learning_rate)
+    return points
+
+
+def test_a_burst_keeps_its_pair_and_draws_everything_else(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    points = run_bursts(study, slots, "w", 24)
+    bursts = [points[start : start + 4] for start in range(0, 24, 4)]
+    for burst in bursts:
+        assert len({point.pair for point in burst}) == 1
+        assert len({point.learning_rate for point in burst}) == 4
+    assert len({burst[0].pair for burst in bursts}) > 2
+    assert {point.optimizer for point in points} == {"adamw", "sgd"}
+
+
+def worker_of_bursts(url: str, name: str, queue: "multiprocessing.Queue[list[TrialParams]]") -> None:
+    study, slots = open_study(connect(url))
+    queue.put(run_bursts(study, slots, name, 12))
+
+
+def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> None:
+    open_study(storage)
+    queue: multiprocessing.Queue[list[TrialParams]] = spawn.Queue()
+    url = str(storage.url)
+    workers = [
+        spawn.Process(target=worker_of_bursts, args=(url, f"w{i}", queue)) for i in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    found = [queue.get(timeout=90) for _ in workers]
+    for worker in workers:
+        worker.join(timeout=30)
+    for points in found:
+        assert all(len({p.pair for p in points[i : i + 4]}) == 1 for i in (0, 4, 8))
+    rates = [point.learning_rate for points in found for point in points]
+    assert len(set(rates)) == 24
+
+
+def test_an_enqueued_pair_interrupts_a_burst_without_ending_it(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    burst = Burst(SPACE, length=3)
+    pairs = []
+    for index in range(4):
+        if index == 1:
+            other = next(b for b in ("a", "b", "c") if b != pairs[0][0])
+            study.enqueue({"backbone": other, "policy": "none"})
+        slot = claim(slots)
+        trial = study.begin(slot, burst.sampler(make_sampler(SEARCH, slot.number)))
+        pairs.append(draw(trial).pair)
+        burst.note(trial)
+    assert pairs[0] == pairs[2] == pairs[3] != pairs[1]
+
+
+def test_a_burst_of_one_fixes_nothing(storage: Storage) -> None:
+    burst = Burst(SPACE, length=1)
+    study, slots = open_study(storage)
+    trial = begin(study, claim(slots))
+    draw(trial)
+    burst.note(trial)
+    base = make_sampler(SEARCH, 1)
+    assert burst.sampler(base) is base
+
+
+@pytest.mark.parametrize("name", ["median", "percentile", "hyperband"])
+def test_each_pruner_stops_the_worst_of_many(storage: Storage, name: str) -> None:
+    search = SearchSettings(pruner=name)  # type: ignore[arg-type]
+    ledger = Ledger(storage)
+    row = ledger.create_sweep("p", "f", fingerprint="a", fold_hash="b", trials=30)
+    slots = SlotBook(storage, row.id)
+    study = SweepStudy(storage, "p", search, slots, epochs=9)
+    stopped = [prunes(study, slots, score=1 - index / 30) for index in range(30)]
+    assert not stopped[0]
+    assert any(stopped)
+
+
+def prunes(study: SweepStudy, slots: SlotBook, score: float) -> bool:
+    slot = claim(slots)
+    trial = begin(study, slot)
+    draw(trial)
+    for epoch in range(9):
+        trial.report(score, epoch)
+        if trial.should_prune():
+            slots.finish(slot, "pruned")
+            study.tell(slots.all()[slot.number])
+            return True
+    finish(study, slots, slot.number, score)
+    return False
+
+
+def test_without_a_race_nothing_is_pruned() -> None:
+    quiet = SearchSettings(race=False)
+    assert isinstance(make_pruner(quiet, epochs=9), optuna.pruners.NopPruner)
+    assert isinstance(
+        make_pruner(SearchSettings(pruner="none"), epochs=9), optuna.pruners.NopPruner
+    )
