@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_S = 5.0
+_TAG_ATTEMPTS = 5
 _REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
 
@@ -95,17 +96,24 @@ def ensure_experiment(settings: TrackingSettings, name: str, tags: Mapping[str, 
     client = connect(settings)
     from mlflow.exceptions import MlflowException
 
+    hidden = {tag: redact(value) for tag, value in tags.items()}
     try:
-        experiment_id = find_or_create_experiment(client, settings, name)
-        for tag, value in tags.items():
-            client.set_experiment_tag(experiment_id, tag, redact(value))
+        experiment_id = find_or_create_experiment(client, settings, name, hidden)
+        for _ in range(_TAG_ATTEMPTS):
+            if _has_tags(client, experiment_id, hidden):
+                break
     except MlflowException as error:
         raise explained(error, settings) from None
     return experiment_id
 
 
-def find_or_create_experiment(client: "MlflowClient", settings: TrackingSettings, name: str) -> str:
-    """Do the same on a client, and let MLflow's own errors pass.
+def find_or_create_experiment(
+    client: "MlflowClient",
+    settings: TrackingSettings,
+    name: str,
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Do the same on a client, tag only a new one, and let MLflow's own errors pass.
 
     Raises:
         InputError: If an experiment of that name was deleted.
@@ -115,7 +123,8 @@ def find_or_create_experiment(client: "MlflowClient", settings: TrackingSettings
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, _artifact_location(settings, name)))
+            location = _artifact_location(settings, name)
+            return str(client.create_experiment(name, location, dict(tags or {})))
         except MlflowException as error:
             found = client.get_experiment_by_name(name)
             if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
@@ -135,6 +144,23 @@ def explained(error: "MlflowException", settings: TrackingSettings) -> Foldsweep
     if error.error_code == "INVALID_PARAMETER_VALUE":
         return InputError(f"MLflow at {settings.shown_uri} refused a value: {text}")
     return UnavailableError(f"MLflow at {settings.shown_uri} failed: {text}")
+
+
+def _has_tags(client: "MlflowClient", experiment_id: str, tags: Mapping[str, str]) -> bool:
+    """Set the tags that the experiment has not; False if another process was at it too."""
+    from mlflow.exceptions import MlflowException
+
+    present = client.get_experiment(experiment_id).tags
+    try:
+        for tag, value in tags.items():
+            if present.get(tag) != value:
+                client.set_experiment_tag(experiment_id, tag, value)
+    except MlflowException as error:
+        # Two that set the same new tag at once: MLflow tells one of them so.
+        if error.error_code != "BAD_REQUEST":
+            raise
+        return False
+    return True
 
 
 def _id_of_active(experiment: "Experiment") -> str:

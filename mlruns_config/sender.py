@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlruns_config.client import check_reachable
 from mlruns_config.journal import Journal
@@ -14,9 +13,6 @@ from mlruns_config.messages import Message
 from mlruns_config.rejected import set_aside
 from mlruns_config.settings import TrackingSettings, prepare_sending
 from spaces.redact import redact
-
-if TYPE_CHECKING:
-    from mlruns_config.delivery import Delivery
 
 _logger = logging.getLogger(__name__)
 _LINGER_S = 1.0
