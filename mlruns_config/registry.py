@@ -1,5 +1,6 @@
 """The registry of the best models: log, register, tag, alias, find and load a version."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 LOGGED_NAME = "classifier"
+_RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 
 
@@ -65,6 +67,19 @@ def registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
+
+
+def check_alias(alias: str) -> None:
+    """Refuse an alias that MLflow keeps for itself, which it would do only when it is set.
+
+    Raises:
+        InputError: If it is ``latest`` or a version such as ``v3``.
+    """
+    if _RESERVED_ALIAS.fullmatch(alias):
+        raise InputError(
+            f"the alias {alias!r} is reserved by MLflow ('latest', 'v1', 'v2', ...); choose "
+            "another, such as 'champion'."
+        )
 
 
 def find_alias(settings: TrackingSettings, model: str, alias: str) -> Version | None:

@@ -63,11 +63,12 @@ class TrackingSettings:
 
 
 def prepare_mlflow_environment() -> None:
-    """Keep MLflow from reporting usage over the network, unless the person has decided.
+    """Keep MLflow from reporting usage and from drawing bars, unless the person has decided.
 
     To be called before the first import of mlflow, which reads the variable.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 def prepare_sending() -> None:

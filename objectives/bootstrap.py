@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from objectives.metrics import SMALLEST_PROBABILITY
 from objectives.records import LabelArray
 from objectives.settings import Metric
 from spaces.errors import InputError
@@ -160,9 +161,8 @@ def _terms(labels: LabelArray, probabilities: Float64Array, metric: Metric) -> F
     """What each image adds to the sums that the metric is made of, shape ``(images, terms)``."""
     n_classes = probabilities.shape[1]
     if metric == "log_loss":
-        tiny = np.finfo(np.float32).eps
-        of_label = probabilities[np.arange(len(labels)), labels] / probabilities.sum(axis=1)
-        return np.stack([np.log(np.clip(of_label, tiny, 1.0)), np.ones(len(labels))], axis=1)
+        of_label = np.clip(probabilities[np.arange(len(labels)), labels], SMALLEST_PROBABILITY, 1)
+        return np.stack([np.log(of_label), np.ones(len(labels))], axis=1)
     predicted = probabilities.argmax(axis=1)
     correct = (predicted == labels).astype(np.float64)
     if metric == "accuracy":

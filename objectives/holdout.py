@@ -13,18 +13,18 @@ from spaces.errors import InputError
 
 Predict = Callable[[ImageArray], npt.ArrayLike]
 """Images, uint8, shape ``(batch, height, width, 3)``, to probabilities ``(batch, classes)``."""
-View = Callable[[ImageArray], ImageArray]
+Corruption = Callable[[ImageArray], ImageArray]
 CHUNK_IMAGES = 256
 
 
 @dataclass(frozen=True)
 class HoldoutViews:
-    """How the holdout is shown. The same views for every model, so that they can be paired."""
+    """How some images are shown. The same for every model, so that scores can be paired."""
 
-    shift: View | None
-    """A fresh draw of the sweep's shift; None where the sweep has none."""
-    corruptions: tuple[tuple[str, View], ...]
-    """Name (with severity) and view."""
+    shifted: ImageArray | None
+    """The images under a fresh draw of the sweep's shift; None where the sweep has none."""
+    corruptions: tuple[tuple[str, Corruption], ...]
+    """Name with severity, and what makes it of the images."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,6 @@ class HoldoutPredictions:
         if kind == "shifted":
             return self.shifted
         return np.concatenate([self.clean, self.shifted])
-
-    def rows(self, kept: npt.NDArray[np.bool_]) -> "HoldoutPredictions":
-        """Give the same for some of the images."""
-        shifted = None if self.shifted is None else self.shifted[:, kept]
-        return HoldoutPredictions(
-            self.clean[:, kept], shifted, self.corrupted[:, kept], self.corruption_names
-        )
 
 
 @dataclass(frozen=True)
@@ -83,10 +76,10 @@ def predict_holdout(
     return HoldoutPredictions(
         clean=_answers(predict, images, n_classes)[None],
         shifted=(
-            None if views.shift is None else _answers(predict, views.shift(images), n_classes)[None]
+            None if views.shifted is None else _answers(predict, views.shifted, n_classes)[None]
         ),
         corrupted=np.stack(
-            [_answers(predict, view(images), n_classes) for _, view in views.corruptions]
+            [_answers(predict, corrupt(images), n_classes) for _, corrupt in views.corruptions]
         ),
         corruption_names=tuple(name for name, _ in views.corruptions),
     )
