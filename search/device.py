@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search.sections import WorkerSettings
+from spaces.errors import InputError
 
 _LIST_TIMEOUT_S = 20
 
@@ -74,6 +75,9 @@ def assign_devices(
         settings: Of the sweep file.
         gpu_ids: What may be used.
         cores: CPU cores of the machine, or those that this process may use if None.
+
+    Raises:
+        InputError: If a worker wants more GPUs than there are.
     """
     share = settings.gpus_per_worker
     if gpu_ids and share > 0:
@@ -83,8 +87,11 @@ def assign_devices(
         step = int(share)
         starts = range(0, len(gpu_ids) - step + 1, step)
         found = [Device(tuple(gpu_ids[i : i + step]), float(step)) for i in starts]
-        if found:
-            return found
+        if not found:
+            raise InputError(
+                f"workers.gpus_per_worker = {share:g}, but this machine has {len(gpu_ids)} GPUs."
+            )
+        return found
     cores = cores or len(os.sched_getaffinity(0))
     return [Device(threads=max(1, cores // settings.count))] * settings.count
 

@@ -13,7 +13,9 @@ import search
 from mlruns_config.outbox import drain
 from search.budget import time_is_up
 from search.device import Device
+from search.failures import STORAGE_ERRORS
 from search.opening import OpenSweep, open_study
+from search.outage import Outage
 from search.settings import child_environment
 from search.worker import free_dead_workers
 from search.worker_main import EXIT_INPUT
@@ -77,14 +79,23 @@ class LocalLauncher:
             _logger.warning("%d messages still wait for MLflow: launch again to send them", unsent)
 
     def _watch(self) -> None:
+        outage = Outage()
         while True:
-            work_is_left = self._work_is_left()
-            for post in self._posts:
-                self._look_after(post, work_is_left)
-            self._show_progress()
-            if all(post.process is None for post in self._posts) and not self._work_is_left():
-                return
+            try:
+                if not self._look():
+                    return
+                outage.over()
+            except STORAGE_ERRORS as error:
+                outage.wait(error)
             time.sleep(WATCH_EVERY_S)
+
+    def _look(self) -> bool:
+        """Look after every worker once; False if none is left, nor work for one."""
+        work_is_left = self._work_is_left()
+        for post in self._posts:
+            self._look_after(post, work_is_left)
+        self._show_progress()
+        return any(post.process for post in self._posts) or self._work_is_left()
 
     def _look_after(self, post: _Post, work_is_left: bool) -> None:
         if post.process is not None and post.process.poll() is not None:
@@ -93,14 +104,15 @@ class LocalLauncher:
             post.process = self._start(post)
 
     def _bury(self, post: _Post) -> None:
-        process, post.process = post.process, None
+        process = post.process
         if process is None or process.returncode == 0:
+            post.process = None
             return
         joined = [row.id for row in self._opened.crew.all() if row.pid == process.pid]
         self._opened.crew.mark_lost(joined)
         held = self._opened.slots.free_slots_of(joined) if joined else 0
-        if not held:
-            post.early_deaths += 1
+        post.process = None
+        post.early_deaths = 0 if held else post.early_deaths + 1
         if post.early_deaths >= MAX_EARLY_DEATHS or process.returncode == EXIT_INPUT:
             raise InputError(
                 f"worker {post.index} ends before it runs a trial (exit code "

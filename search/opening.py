@@ -1,9 +1,8 @@
 """From a sweep file to an open sweep: checked, prepared, entered in the ledger."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlruns_config.settings import TrackingSettings
 from search.crew import Crew
@@ -12,8 +11,8 @@ from search.preparation import Prepared, check_data, prepare_data
 from search.settings import RuntimeSettings
 from search.slots import SlotBook
 from search.storage import Storage, connect
-from search.sweep_file import SweepFile, changes_that_affect_scores, check_sweep
-from search.yaml_reading import parse_yaml
+from search.stored import stored_file
+from search.sweep_file import SweepFile, changes_that_affect_scores
 from spaces.errors import InputError
 from spaces.narrowing import resolve_space
 from spaces.recipes import resolve_recipe
@@ -147,12 +146,6 @@ def open_study(opened: OpenSweep) -> "SweepStudy":
         opened.slots,
         epochs=train.head_epochs + train.finetune_epochs,
     )
-
-
-def stored_file(row: SweepRow) -> SweepFile:
-    """Read the sweep file that the ledger holds; for showing, as it comes from a database."""
-    content: Mapping[str, Any] = parse_yaml(row.file, f"the stored file of {row.name}")
-    return check_sweep(content, origin=f"the stored file of {row.name}")
 
 
 def _check_tracking(tracking: TrackingSettings, file: SweepFile) -> None:

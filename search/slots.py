@@ -68,6 +68,12 @@ class SlotBook:
         with self._storage.reading() as connection:
             return [Slot(**row._mapping) for row in connection.execute(query)]
 
+    def one(self, number: int) -> Slot:
+        """Read the slot of a number that is known to exist."""
+        query = select(slots).where(self._mine, slots.c.number == number)
+        with self._storage.reading() as connection:
+            return Slot(**connection.execute(query).one()._mapping)
+
     def counts(self) -> dict[str, int]:
         """Count the slots by state."""
         query = (

@@ -7,10 +7,10 @@ from typing import Any
 from search.budget import time_is_up
 from search.crew import Crew, WorkerRow, gpu_hours, run_hours
 from search.ledger import SweepRow
-from search.opening import stored_file
 from search.sections import BudgetSettings
 from search.slots import FINISHED, Slot, SlotBook
 from search.storage import Storage
+from search.stored import stored_file
 
 LEADERBOARD_LENGTH = 10
 

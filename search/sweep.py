@@ -8,13 +8,14 @@ from search.ledger import Ledger, SweepRow
 from search.settings import RuntimeSettings
 from search.status import SweepStatus, TrialRecord, read_status, trial_records
 from search.storage import Storage, connect
+from search.stored import stored_file
 from search.sweep_file import SweepFile, check_sweep, load_sweep_file
 from spaces.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from search.promotion import Promotion
+    from search.promotion_report import Promotion
 
 
 class Sweep:
@@ -23,10 +24,19 @@ class Sweep:
     Args:
         file: The checked sweep file.
         settings: Where it lives; from the environment if None.
+        for_reading: True for a file that comes from a database. It may name modules to import,
+            and write access to a database must not be code execution.
     """
 
-    def __init__(self, file: SweepFile, settings: RuntimeSettings | None = None) -> None:
+    def __init__(
+        self,
+        file: SweepFile,
+        settings: RuntimeSettings | None = None,
+        *,
+        for_reading: bool = False,
+    ) -> None:
         self.file = file
+        self._for_reading = for_reading
         self.settings = settings or RuntimeSettings.from_environment()
         self._storage: Storage | None = None
 
@@ -50,25 +60,25 @@ class Sweep:
 
     @classmethod
     def open(cls, name: str) -> "Sweep":
-        """Find a sweep of this home by its name.
+        """Find a sweep of this storage by its name.
+
+        One that was launched from another home can be looked at, but run only from its file.
 
         Raises:
-            InputError: If it does not exist, or was made in another home: names of modules come
-                from a sweep file, never from a database, so such a sweep needs its file.
+            InputError: If it does not exist.
         """
         settings = RuntimeSettings.from_environment()
-        names = sweep_names(settings)
-        if name not in names:
+        ledger = Ledger(connect(settings.storage_url))
+        row = ledger.sweep(name)
+        if row is None:
+            names = ledger.sweep_names()
             if not names:
                 raise InputError(f"there is no sweep {name!r}, nor any other. Launch one first.")
             raise unknown_name("sweep", name, names)
         path = settings.sweep_folder(name) / "sweep.yaml"
-        if not path.is_file():
-            raise InputError(
-                f"the sweep {name!r} was not launched from {settings.home}. Use its sweep file, or "
-                "set FOLDSWEEP_HOME to the home that it was launched from."
-            )
-        return cls(load_sweep_file(path), settings)
+        if path.is_file():
+            return cls(load_sweep_file(path), settings)
+        return cls(stored_file(row), settings, for_reading=True)
 
     @property
     def name(self) -> str:
@@ -110,6 +120,7 @@ class Sweep:
             if on_progress is not None:
                 on_progress(self.status())
 
+        self.refuse_unless_runnable()
         with orderly_interruption():
             opened = open_or_create(self.file, self.settings)
             devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
@@ -129,6 +140,7 @@ class Sweep:
         from search.opening import open_or_create
         from search.worker import run_worker
 
+        self.refuse_unless_runnable()
         with orderly_interruption():
             opened = open_or_create(self.file, self.settings, joining=True)
             device = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))[0]
@@ -187,6 +199,7 @@ class Sweep:
         from search.opening import enqueue_points, open_or_create
         from spaces.recipes import resolve_recipe
 
+        self.refuse_unless_runnable()
         opened = open_or_create(self.file, self.settings, joining=True)
         enqueue_points(opened, [resolve_recipe(params, opened.space)])
 
@@ -197,6 +210,7 @@ class Sweep:
         model: str | None = None,
         alias: str = "champion",
         force: bool = False,
+        on_progress: Callable[[str], None] | None = None,
     ) -> "Promotion":
         """Refit a trial, test it on the holdout, and register the model if it passes.
 
@@ -205,10 +219,32 @@ class Sweep:
             model: Name of the registered model; the sweep's name if None.
             alias: What the new version is called if it passes.
             force: Moves the alias even if the gate says no.
+            on_progress: Hears what is being done.
+
+        Raises:
+            InputError: If the sweep was not launched, or the trial cannot be promoted.
         """
+        from search.opening import open_or_create
         from search.promotion import promote
 
-        return promote(self, trial=trial, model=model, alias=alias, force=force)
+        self._row()
+        self.refuse_unless_runnable()
+        opened = open_or_create(self.file, self.settings, joining=True)
+        return promote(
+            opened, trial=trial, model=model, alias=alias, force=force, on_progress=on_progress
+        )
+
+    def refuse_unless_runnable(self) -> None:
+        """Refuse to import what a database says.
+
+        Raises:
+            InputError: If this home has no sweep file of the sweep.
+        """
+        if self._for_reading:
+            raise InputError(
+                f"the sweep {self.name!r} was not launched from {self.settings.home}: use its "
+                "sweep file, or set FOLDSWEEP_HOME to the home that it was launched from."
+            )
 
     def _row(self) -> SweepRow:
         row = Ledger(self.storage).sweep(self.name)

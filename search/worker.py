@@ -17,6 +17,7 @@ from search.device import Device
 from search.failures import STORAGE_ERRORS, reason_of
 from search.heartbeat import Heartbeat
 from search.opening import OpenSweep, open_study
+from search.outage import Outage
 from search.reporter import RaceRules, TrialReporter
 from search.run_record import RunRecord, run_name
 from search.samplers import make_sampler
@@ -27,7 +28,7 @@ from spaces.params import TrialParams
 from spaces.references import load_reference
 
 POLL_S = 0.5
-FLUSH_AT_END_S = 60.0
+FLUSH_AT_END_S = 30.0
 FLUSH_WHEN_INTERRUPTED_S = 3.0
 
 _logger = logging.getLogger(__name__)
@@ -85,41 +86,48 @@ class Worker:
         self._crew = opened.crew
         self._study = open_study(opened)
         self._burst = Burst(opened.space, opened.file.search.burst)
+        # False also at first: what ended while a worker died is told now.
+        self._holds_nothing = False
         self._objective: Objective = load_reference(opened.file.objective)
 
     def run(self) -> None:
-        """Run trials until no slot is free or running, or the time is up."""
-        self._study.tell_all()
-        while not time_is_up(self._opened.file.budget, self._crew.all()):
-            slot = self._slots.claim(self._id)
-            if slot is not None:
-                self._run_slot(slot)
-                continue
-            counts = self._slots.counts()
-            if counts["running"] == counts["free"] == 0:
-                return
-            # A trial that runs elsewhere may come back; then this worker goes on with it.
-            time.sleep(POLL_S)
-            free_dead_workers(self._opened)
+        """Run trials until no slot is free or running, or the time is up.
 
-    def _run_slot(self, slot: Slot) -> None:
-        try:
-            self._run_trial(slot)
-        except SlotLostError as lost:
-            _logger.warning("%s", lost)
-        except STORAGE_ERRORS:
-            # Not the trial's fault: whoever reaches the storage next goes on with it.
-            _logger.exception("the storage failed during trial %s", slot.trial_number)
-            self._give_back()
-
-    def _give_back(self) -> None:
+        Raises:
+            UnavailableError: If the storage stays away for minutes.
+        """
+        outage = Outage()
         while True:
-            time.sleep(POLL_S)
             try:
-                self._slots.release_held_by(self._id)
-            except STORAGE_ERRORS:
-                continue
-            return
+                if not self._advance():
+                    return
+                outage.over()
+            except SlotLostError as lost:
+                _logger.warning("%s", lost)
+            except STORAGE_ERRORS as error:
+                # Not the trial's fault: it is given back, to whoever reaches the storage next.
+                self._holds_nothing = False
+                outage.wait(error)
+
+    def _advance(self) -> bool:
+        """Run one trial or wait for one; False if there is nothing to come."""
+        if not self._holds_nothing:
+            self._slots.release_held_by(self._id)
+            self._study.tell_all()
+            self._holds_nothing = True
+        if time_is_up(self._opened.file.budget, self._crew.all()):
+            return False
+        slot = self._slots.claim(self._id)
+        if slot is not None:
+            self._run_trial(slot)
+            return True
+        counts = self._slots.counts()
+        if counts["running"] == counts["free"] == 0:
+            return False
+        # A trial that runs elsewhere may come back; then this worker goes on with it.
+        time.sleep(POLL_S)
+        free_dead_workers(self._opened)
+        return True
 
     def _run_trial(self, slot: Slot) -> None:
         base = make_sampler(self._opened.file.search, slot.number)
@@ -140,7 +148,7 @@ class Worker:
         self._slots.check_held(slot)
         record.end(state, outcome.get("reason"))
         self._slots.finish(slot, state, **outcome)
-        self._tell(slot.number)
+        self._study.tell(self._slots.one(slot.number))
 
     def _draw(self, trial: Trial) -> TrialParams:
         params = self._opened.space.draw(lambda dimension: suggest(trial, dimension))
@@ -191,10 +199,6 @@ class Worker:
             max_store_bytes=opened.settings.store_bytes,
             keep_views=_views_are_reread(opened),
         )
-
-    def _tell(self, slot_number: int) -> None:
-        finished = next(slot for slot in self._slots.all() if slot.number == slot_number)
-        self._study.tell(finished)
 
 
 def free_dead_workers(opened: OpenSweep) -> None:

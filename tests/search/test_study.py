@@ -114,7 +114,7 @@ def test_what_a_worker_could_not_tell_optuna_is_told_later(storage: Storage) -> 
         trial = begin(study, slot)
         trial.report(0.25, 0)
         score = 0.5 if state == "done" else None
-        slots.finish(slot, state, score=score)  # type: ignore[arg-type]
+        slots.finish(slot, state, score=score)
     assert {trial.state for trial in study.optuna_study.trials} == {TrialState.RUNNING}
     study.tell_all()
     study.tell_all()
@@ -219,7 +219,7 @@ def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> 
 def test_an_enqueued_pair_interrupts_a_burst_without_ending_it(storage: Storage) -> None:
     study, slots = open_study(storage)
     burst = Burst(SPACE, length=3)
-    pairs = []
+    pairs: list[tuple[str, str, str, str]] = []
     for index in range(4):
         if index == 1:
             other = next(b for b in ("a", "b", "c") if b != pairs[0][0])
@@ -243,7 +243,7 @@ def test_a_burst_of_one_fixes_nothing(storage: Storage) -> None:
 
 @pytest.mark.parametrize("name", ["median", "percentile", "hyperband"])
 def test_each_pruner_stops_the_worst_of_many(storage: Storage, name: str) -> None:
-    search = SearchSettings(pruner=name)  # type: ignore[arg-type]
+    search = SearchSettings(pruner=name)
     ledger = Ledger(storage)
     row = ledger.create_sweep("p", "f", fingerprint="a", fold_hash="b", trials=30)
     slots = SlotBook(storage, row.id)
