@@ -210,13 +210,28 @@ def _client_with_tables(settings: TrackingSettings) -> "MlflowClient":
     """Let MLflow create its tables, or bring those of an older version up to date."""
     for name in ("mlflow.store.db.utils", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    try:
-        return _answering_client(settings)
-    except UnavailableError as error:
-        if "out-of-date database schema" not in str(error):
-            raise
-    _upgrade(settings)
+    revision = _revision(settings.sqlite_path)
+    if revision is not None and revision != _newest_revision():
+        _upgrade(settings)
     return _answering_client(settings)
+
+
+def _revision(path: Path) -> str | None:
+    """Read which schema the file has; None if it has none yet."""
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.OperationalError:
+            return None
+    return str(row[0]) if row else None
+
+
+def _newest_revision() -> str | None:
+    import mlflow
+    from alembic.script import ScriptDirectory
+
+    migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
+    return ScriptDirectory(str(migrations)).get_current_head()
 
 
 def _upgrade(settings: TrackingSettings) -> None:

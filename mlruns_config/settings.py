@@ -56,7 +56,7 @@ class TrackingSettings:
             InputError: If the variable holds neither a server nor a SQLite file.
         """
         uri = os.environ.get(URI_VARIABLE, "").strip() or f"{_SQLITE}{home.resolve()}/mlflow.db"
-        if not uri.startswith(_SQLITE):
+        if not uri.startswith(_SQLITE) or uri == _SQLITE:
             return cls(uri, artifact_root=None)
         path = Path(uri.removeprefix(_SQLITE)).resolve()
         return cls(f"{_SQLITE}{path}", artifact_root=str(path.parent / "mlartifacts"))
