@@ -19,6 +19,8 @@ REFIT_DRAW = 1
 GALLERY_COLUMNS = 8
 GALLERY_VIEWS = 3
 
+_galleries: dict[str, list[ImageArray]] = {}
+
 
 @lru_cache(maxsize=1)
 def _extractor(backbone: str, weights: str, image_px: int) -> FeatureExtractor:
@@ -135,11 +137,17 @@ class TrialInputs:
     def gallery(self) -> list[ImageArray]:
         """Give a few images as they are, then as the first views of the policy show them."""
         n_shown = min(GALLERY_COLUMNS, self.views.n_rows)
-        rows = [self.context.data.images[self.context.splits.rows[:n_shown]]]
-        for index in range(GALLERY_VIEWS):
-            key = self._key(self.params.policy, self.params.strength, index, "train")
-            rows.append(self.views.first_images(key, n_shown))
-        return rows
+        originals = self.context.data.images[self.context.splits.rows[:n_shown]]
+        keys = [
+            self._key(self.params.policy, self.params.strength, index, "train")
+            for index in range(GALLERY_VIEWS)
+        ]
+        name = ",".join(key.digest for key in keys)
+        if name not in _galleries:
+            # A burst of trials shows the same gallery.
+            _galleries.clear()
+            _galleries[name] = [self.views.first_images(key, n_shown) for key in keys]
+        return [originals, *_galleries[name]]
 
     def _validation_keys(self) -> tuple[ViewKey, ViewKey | None]:
         shift = self.context.validation.shift
