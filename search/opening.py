@@ -70,14 +70,17 @@ def open_or_create(
     tracking = TrackingSettings.from_environment(settings.home)
     storage = connect(settings.storage_url)
     ledger = Ledger(storage)
-    if ledger.sweep(file.sweep) is None or not joining:
-        _check_tracking(tracking, file)
+    asks_mlflow = ledger.sweep(file.sweep) is None or not joining
+    if asks_mlflow:
+        _check_tracking(tracking)
     with storage.exclusive(f"sweep-{file.sweep}"):
         row = ledger.sweep(file.sweep)
         is_new = row is None
         if row is not None:
             _refuse_changes(row, file)
         prepared = prepare_data(file, settings)
+        if asks_mlflow:
+            _make_experiment(tracking, file)
         if row is None:
             row = ledger.create_sweep(
                 file.sweep,
@@ -148,7 +151,14 @@ def open_study(opened: OpenSweep) -> "SweepStudy":
     )
 
 
-def _check_tracking(tracking: TrackingSettings, file: SweepFile) -> None:
+def _check_tracking(tracking: TrackingSettings) -> None:
+    """See that MLflow answers before the data are prepared, which may take long."""
+    from mlruns_config import client
+
+    client.connect(tracking)
+
+
+def _make_experiment(tracking: TrackingSettings, file: SweepFile) -> None:
     from mlruns_config.client import ensure_experiment
     from mlruns_config.names import TAG_SWEEP
 
