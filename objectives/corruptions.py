@@ -1,14 +1,17 @@
 """Common corruptions for the holdout: nothing is ever trained on or selected by them.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, with the constants of ImageNet-C
-(github.com/hendrycks/robustness). Those were chosen for 224 pixels, so blur is scaled to the size of
-the image; noise, grey levels, JPEG quality and relative resolution do not depend on it.
+(github.com/hendrycks/robustness). Those were chosen for 224 pixels, so blur is scaled to the size
+of the image; noise, grey levels, JPEG quality and relative resolution do not depend on it.
 """
 
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from objectives.augmentation.draws import generator
 from objectives.records import ImageArray
@@ -43,13 +46,15 @@ def corrupt(
     if severity not in SEVERITIES:
         known = ", ".join(map(str, SEVERITIES))
         raise InputError(f"unknown severity {severity!r} of corruption {name!r}; known: {known}")
-    function, constants = _CORRUPTIONS[name]
-    constant = constants[SEVERITIES.index(severity)]
-    stream = tuple(_CORRUPTIONS).index(name) * 8 + severity
+    constant = _CONSTANTS[name][SEVERITIES.index(severity)]
+    stream = CORRUPTIONS.index(name) * 8 + severity
     corrupted = np.empty_like(images)
     for row, image in enumerate(images):
-        draws = generator(seed, stream, first_row + row)
-        corrupted[row] = function(image, constant, draws)
+        if name in _NOISES:
+            draws = generator(seed, stream, first_row + row)
+            corrupted[row] = _NOISES[name](image, constant, draws)
+        else:
+            corrupted[row] = _FILTERS[name](image, constant)
     return corrupted
 
 
@@ -67,7 +72,7 @@ def _impulse_noise(image: ImageArray, share: float, draws: np.random.Generator) 
     return np.where(hit, np.where(salt, 255, 0), image).astype(np.uint8)
 
 
-def _gaussian_blur(image: ImageArray, sigma_px: float, draws: np.random.Generator) -> ImageArray:
+def _gaussian_blur(image: ImageArray, sigma_px: float) -> ImageArray:
     scaled_px = sigma_px * image.shape[1] / _IMAGENET_PX
     size = 2 * round(4 * scaled_px) + 1
     blurred: ImageArray = cv2.GaussianBlur(
@@ -76,12 +81,12 @@ def _gaussian_blur(image: ImageArray, sigma_px: float, draws: np.random.Generato
     return blurred
 
 
-def _contrast(image: ImageArray, factor: float, draws: np.random.Generator) -> ImageArray:
+def _contrast(image: ImageArray, factor: float) -> ImageArray:
     mean = image.mean(axis=(0, 1), keepdims=True)
     return _levels(((image - mean) * factor + mean) / 255)
 
 
-def _brightness(image: ImageArray, added: float, draws: np.random.Generator) -> ImageArray:
+def _brightness(image: ImageArray, added: float) -> ImageArray:
     """Add to the value of hue, saturation and value: hue and saturation stay."""
     share = image / 255
     value = share.max(axis=2, keepdims=True)
@@ -89,39 +94,44 @@ def _brightness(image: ImageArray, added: float, draws: np.random.Generator) -> 
     return _levels(np.where(value > 0, share / np.maximum(value, 1e-9) * brighter, brighter))
 
 
-def _jpeg(image: ImageArray, quality: float, draws: np.random.Generator) -> ImageArray:
-    # Pillow's default, which ImageNet-C was made with, halves the chroma's resolution both ways.
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        int(quality),
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-    ]
-    _, coded = cv2.imencode(".jpg", image[:, :, ::-1], options)
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[:, :, ::-1], dtype=np.uint8)
+def _jpeg(image: ImageArray, quality: float) -> ImageArray:
+    coded = io.BytesIO()
+    Image.fromarray(image).save(coded, "JPEG", quality=int(quality))
+    with Image.open(coded) as decoded:
+        return np.asarray(decoded)
 
 
-def _pixelate(image: ImageArray, share: float, draws: np.random.Generator) -> ImageArray:
+def _pixelate(image: ImageArray, share: float) -> ImageArray:
     size_px = image.shape[1]
     small_px = max(1, int(size_px * share))
-    small = cv2.resize(image, (small_px, small_px), interpolation=cv2.INTER_AREA)
-    large: ImageArray = cv2.resize(small, (size_px, size_px), interpolation=cv2.INTER_NEAREST)
-    return large
+    picture = Image.fromarray(image).resize((small_px, small_px), Image.Resampling.BOX)
+    return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BOX), np.uint8)
 
 
-def _levels(shares: np.ndarray) -> ImageArray:
+def _levels(shares: npt.NDArray[np.float64]) -> ImageArray:
     return np.rint(shares.clip(0, 1) * 255).astype(np.uint8)
 
 
-_Corruption = Callable[[ImageArray, float, np.random.Generator], ImageArray]
-_CORRUPTIONS: dict[str, tuple[_Corruption, Sequence[float]]] = {
-    "gaussian_noise": (_gaussian_noise, (0.08, 0.18, 0.38)),
-    "shot_noise": (_shot_noise, (60, 12, 3)),
-    "impulse_noise": (_impulse_noise, (0.03, 0.09, 0.27)),
-    "gaussian_blur": (_gaussian_blur, (1, 3, 6)),
-    "contrast": (_contrast, (0.4, 0.2, 0.05)),
-    "brightness": (_brightness, (0.1, 0.3, 0.5)),
-    "jpeg": (_jpeg, (25, 15, 7)),
-    "pixelate": (_pixelate, (0.6, 0.4, 0.25)),
+_NOISES: dict[str, Callable[[ImageArray, float, np.random.Generator], ImageArray]] = {
+    "gaussian_noise": _gaussian_noise,
+    "shot_noise": _shot_noise,
+    "impulse_noise": _impulse_noise,
 }
-CORRUPTIONS: tuple[str, ...] = tuple(_CORRUPTIONS)
+_FILTERS: dict[str, Callable[[ImageArray, float], ImageArray]] = {
+    "gaussian_blur": _gaussian_blur,
+    "contrast": _contrast,
+    "brightness": _brightness,
+    "jpeg": _jpeg,
+    "pixelate": _pixelate,
+}
+_CONSTANTS: dict[str, tuple[float, float, float]] = {
+    "gaussian_noise": (0.08, 0.18, 0.38),
+    "shot_noise": (60, 12, 3),
+    "impulse_noise": (0.03, 0.09, 0.27),
+    "gaussian_blur": (1, 3, 6),
+    "contrast": (0.4, 0.2, 0.05),
+    "brightness": (0.1, 0.3, 0.5),
+    "jpeg": (25, 15, 7),
+    "pixelate": (0.6, 0.4, 0.25),
+}
+CORRUPTIONS: tuple[str, ...] = tuple(_CONSTANTS)

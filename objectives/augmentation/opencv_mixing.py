@@ -30,10 +30,15 @@ def cut_mix(
     shares = (1 - cuts_px**2 / size_px**2).astype(np.float32)
     mixed = images.copy()
     for row in np.flatnonzero(partners != np.arange(len(images))):
-        starts = np.ceil(centres_px[row] - cuts_px[row] / 2).astype(int)
-        (top, left), (bottom, right) = starts.clip(0), starts + cuts_px[row]
-        mixed[row, top:bottom, left:right] = images[partners[row], top:bottom, left:right]
+        box = square_slices(centres_px[row], int(cuts_px[row]))
+        mixed[row][box] = images[partners[row]][box]
     return mixed, _mixed_labels(labels, partners, shares)
+
+
+def square_slices(centre_px: RowArray, edge_px: int) -> tuple[slice, slice]:
+    """Give the rows and columns of a square about a centre, cut off at the upper left border."""
+    top, left = np.ceil(centre_px - edge_px / 2).astype(int).tolist()
+    return slice(max(top, 0), max(top + edge_px, 0)), slice(max(left, 0), max(left + edge_px, 0))
 
 
 def mix_up(
