@@ -47,12 +47,18 @@ def draw_splits(
         seed: Of the folds; the holdout does not depend on it.
 
     Raises:
-        InputError: If an included picture cannot be decoded, or a class has too few images or
-            groups to be in the training part of every fold.
+        InputError: If an included picture cannot be decoded, nothing would be held out, or a
+            class has fewer images or groups than there are folds.
     """
     included = np.sort(included)
     _check_readable(data, included)
     held_out = choose_holdout(data.content_hashes, groups, holdout)[included]
+    if holdout > 0 and not held_out.any():
+        n_groups = len(np.unique(groups[included]))
+        raise InputError(
+            f"data.holdout = {holdout} holds out none of {n_groups} groups of images; raise it, "
+            "add images, or set it to 0 and do without promotion."
+        )
     rows = included[~held_out]
     _check_classes(data, rows, groups, n_folds)
     fold_of = _deal(data.labels[rows], groups[rows], n_folds, seed)
@@ -75,7 +81,8 @@ def choose_holdout(
     Returns:
         True for rows that are held out, shape ``(rows,)``.
     """
-    hashes = np.array(content_hashes, dtype=str)
+    # "~" sorts after all hashes: a picture that cannot be decoded does not decide for its group.
+    hashes = np.array([content or "~" for content in content_hashes], dtype=str)
     order = np.lexsort((hashes, groups))
     _, first, inverse = np.unique(groups[order], return_index=True, return_inverse=True)
     smallest = hashes[order][first]
@@ -169,6 +176,11 @@ def _check_classes(data: LabelledImages, rows: RowArray, groups: RowArray, n_fol
 
 
 def _check_folds(data: LabelledImages, rows: RowArray, fold_of: RowArray, n_folds: int) -> None:
+    if len(np.unique(fold_of)) < n_folds:
+        raise InputError(
+            f"the groups of images are too few or too unequal for {n_folds} folds: one stays "
+            "empty. Lower validation.folds or use smaller groups."
+        )
     folds: dict[int, int] = dict(zip(rows.tolist(), fold_of.tolist(), strict=True))
     for name, members in _members(data, rows):
         if len({folds[row] for row in members.tolist()}) < 2:
@@ -191,6 +203,6 @@ def _whole(values: npt.NDArray[Any]) -> RowArray:
 
 def _damaged(path: Path, reason: str) -> str:
     return (
-        f"the splits of this sweep, {path}, cannot be used: {reason}. Restore the file from another "
-        "machine of the sweep; or remove it, and the same data and settings draw the same splits."
+        f"the splits of this sweep, {path}, cannot be used: {reason}. Restore the file, or remove "
+        "it: the same data and settings draw the same splits."
     )
