@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from spaces.default_space import SPACES
 from spaces.errors import InputError, unknown_name
+from spaces.params import TrialParams
 from spaces.references import load_reference
 from spaces.space import Dimension, Space
 
@@ -74,10 +75,15 @@ def _with_range(dimension: Dimension, value: Mapping[str, Any]) -> Dimension:
             raise unknown_name(f"key of space.{dimension.name}", key, RANGE_KEYS)
         if not isinstance(bound, int | float):
             raise InputError(f"space.{dimension.name}.{key}: {bound!r} is not a number")
-    kind = "float" if dimension.kind == "choice" else dimension.kind
+    kind = _number_kind(dimension)
     if dimension.kind == "choice" and not {"low", "high"} <= value.keys():
         raise InputError(f"space.{dimension.name}: a range needs both low and high")
     return replace(dimension, kind=kind, choices=(), **value)
+
+
+def _number_kind(dimension: Dimension) -> Literal["int", "float"]:
+    counts = TrialParams.model_fields[dimension.name].annotation is int
+    return "int" if counts else "float"
 
 
 def _without_lost_conditions(dimensions: tuple[Dimension, ...]) -> list[Dimension]:

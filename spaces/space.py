@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import ValidationError
+
 from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
 
@@ -42,6 +44,8 @@ class Dimension:
             raise InputError(f"space: {self.name}: low {self.low} is above high {self.high}")
         if self.log and self.low <= 0:
             raise InputError(f"space: {self.name}: a log scale needs low above 0, got {self.low}")
+        for value in self.choices if self.kind == "choice" else (self.low, self.high):
+            _refuse_what_no_trial_takes(self.name, value)
 
     def exists(self, chosen: Mapping[str, Value]) -> bool:
         """Say whether the values chosen so far call for this dimension."""
@@ -52,6 +56,15 @@ class Dimension:
         if self.kind == "choice":
             return value in self.choices
         return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+def _refuse_what_no_trial_takes(name: str, value: Value) -> None:
+    try:
+        # A backbone is the one parameter without a default: any name serves to check the others.
+        TrialParams.model_validate({"backbone": "any", name: value})
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
+        raise InputError(f"space: {name} cannot be {value!r}: {message.lower()}.") from error
 
 
 @dataclass(frozen=True)
