@@ -1,7 +1,8 @@
 """How a sweep gets on, for people: a live display, plain lines where there is no terminal."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -64,6 +65,23 @@ class LiveProgress:
         if counts != self._last_counts or waited_s >= PLAIN_INTERVAL_S:
             self._console.print(plain_line(document))
             self._last_counts, self._last_line_s = counts, time.monotonic()
+
+
+@contextmanager
+def step_display(console: Console) -> Iterator[Callable[[str], None]]:
+    """Show what a long command is doing: the last step in a terminal, all of them elsewhere.
+
+    Args:
+        console: Where to draw.
+
+    Yields:
+        What to call with each step.
+    """
+    if not console.is_terminal:
+        yield console.print
+        return
+    with console.status("starting") as status:
+        yield lambda step: status.update(Text(step))
 
 
 def live_view(document: Document) -> RenderableType:

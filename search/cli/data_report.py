@@ -1,6 +1,5 @@
 """What an audit found, as text for people."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +17,11 @@ def audit_summary(document: Mapping[str, Any]) -> RenderableType:
     """
     n_images, n_excluded = document["images"], len(document["exclude"])
     head = f"{n_excluded} of {n_images} images should be left out."
-    table = new_table("images", "reason")
-    for reason, count in Counter(document["reasons"].values()).most_common():
-        table.add_row(str(count), reason)
+    table = new_table("images", "finding")
+    for finding, count in document["counts"].items():
+        table.add_row(str(count), finding)
+    odd = f"{len(document['warnings'])} others are odd, but may stay; the report shows them."
+    parts: list[RenderableType] = [table] if n_excluded else []
+    parts += [Text(odd)] if document["warnings"] else []
     files = f"Report: {document['report']}\nRows:   {document['exclude_file']}"
-    return Group(Text(head, "bold"), *([table] if n_excluded else []), Text(files))
+    return Group(Text(head, "bold"), *parts, Text(files))

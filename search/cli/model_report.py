@@ -15,11 +15,15 @@ Document = Mapping[str, Any]
 
 def promotion_report(document: Document) -> RenderableType:
     """Say what was registered and how it did on the holdout, beside the champion before."""
-    verdict = "passed" if document["passed"] else "did not pass"
-    name = f"{document['model']} version {document['version']}"
-    head = Text(f"{name} {verdict} the gate: {document['reason']}", "bold")
-    looks = Text(f"Looks at this holdout so far: {document['looks']}")
-    return Group(head, _holdout_table(document["holdout"]), looks)
+    verdict = "passed" if document["passed"] else "refused"
+    trials = ", ".join(str(trial) for trial in document["trials"])
+    return Group(
+        Text(f"Trial {trials}, refitted: {verdict} by the gate", "bold"),
+        Text(document["reason"]),
+        _holdout_table(document),
+        Text(f"Looks at this holdout, this one included: {document['looks']}"),
+        Text(_outcome(document)),
+    )
 
 
 def prediction_table(predictions: Iterable[Document]) -> Table:
@@ -29,15 +33,31 @@ def prediction_table(predictions: Iterable[Document]) -> Table:
         likeliest = sorted(prediction["probabilities"].items(), key=lambda entry: -entry[1])
         then = ", ".join(f"{name} {number(value)}" for name, value in likeliest[1:3])
         table.add_row(
-            str(prediction["path"]), str(prediction["class"]), number(likeliest[0][1]), then
+            prediction["path"],
+            prediction["class"] or f"({prediction['error']})",
+            number(prediction["probability"]),
+            then,
         )
     return table
 
 
-def _holdout_table(holdout: Mapping[str, Document | None]) -> Table:
-    table = new_table("holdout", "score", "95 % interval")
-    for view, entry in holdout.items():
+def _holdout_table(document: Document) -> Table:
+    before = document["champion_holdout"] or {}
+    table = new_table("holdout", "challenger", "95 % interval", *(["champion"] if before else []))
+    for view, entry in document["holdout"].items():
         if entry is not None:
             low, high = entry["interval"]
-            table.add_row(view, number(entry["score"]), f"{number(low)} to {number(high)}")
+            cells = [view, number(entry["score"]), f"{number(low)} to {number(high)}"]
+            if before:
+                cells.append(number((before.get(view) or {}).get("score")))
+            table.add_row(*cells)
     return table
+
+
+def _outcome(document: Document) -> str:
+    if document["version"] is None:
+        return "Nothing was registered; the alias stays where it was."
+    name = f"Registered {document['model']} version {document['version']}"
+    if document["alias"] is None:
+        return f"{name}; no alias was moved."
+    return f"{name} as models:/{document['model']}@{document['alias']}"

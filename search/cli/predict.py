@@ -6,6 +6,7 @@ import click
 
 from search.cli.arguments import FilePath
 from search.cli.output import json_option, print_json, quiet_stdout, terminal
+from spaces.errors import InputError
 
 
 @click.command
@@ -27,3 +28,9 @@ def command(model_uri: str, paths: tuple[Path, ...], as_json: bool) -> None:
         from search.cli.model_report import prediction_table
 
         terminal().print(prediction_table(predictions))
+    unread = [entry for entry in predictions if entry["error"]]
+    if unread:
+        raise InputError(
+            f"{len(unread)} of {len(predictions)} images cannot be read, the first is "
+            f"{unread[0]['path']}: {unread[0]['error']}."
+        )

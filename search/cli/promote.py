@@ -2,7 +2,14 @@
 
 import click
 
-from search.cli.output import json_option, print_json, quiet_stdout, terminal
+from search.cli.opening import open_sweep
+from search.cli.output import (
+    json_option,
+    print_json,
+    quiet_stdout,
+    side_terminal,
+    terminal,
+)
 from spaces.errors import RefusedError
 
 
@@ -13,7 +20,7 @@ from spaces.errors import RefusedError
 @click.option(
     "--alias", metavar="NAME", default="champion", show_default=True, help="Alias to set."
 )
-@click.option("--force", is_flag=True, help="Move the alias although the gate said no.")
+@click.option("--force", is_flag=True, help="Register although the gate said no.")
 @json_option
 def command(
     sweep: str, trial: int | None, model: str | None, alias: str, force: bool, as_json: bool
@@ -24,9 +31,12 @@ def command(
     code is 1.
     """
     with quiet_stdout():
-        from search.sweep import Sweep
+        from search.progress import step_display
 
-        promotion = Sweep.open(sweep).promote(trial=trial, model=model, alias=alias, force=force)
+        with step_display(side_terminal()) as say:
+            promotion = open_sweep(sweep).promote(
+                trial=trial, model=model, alias=alias, force=force, on_progress=say
+            )
     if as_json:
         print_json(promotion.to_json())
     else:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from search.cli.opening import open_sweep
 from search.cli.output import json_option, print_json, quiet_stdout, terminal
 
 
@@ -17,9 +18,7 @@ def command(sweep: str, trial: int, as_json: bool) -> None:
     SWEEP is the sweep's name, TRIAL the number of the trial as the leaderboard shows it.
     """
     with quiet_stdout():
-        from search.sweep import Sweep
-
-        opened = Sweep.open(sweep)
+        opened = open_sweep(sweep)
         document = {"sweep": opened.name, **opened.trial(trial).to_json()}
         document["run_url"] = _run_url(opened.settings.home, document["run_id"])
     if as_json:

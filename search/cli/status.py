@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from search.cli.opening import has_storage, open_sweep
 from search.cli.output import json_option, print_json, quiet_stdout, side_terminal, terminal
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ def command(sweep: str | None, watch: bool, as_json: bool) -> None:
 
 def _show_sweep(name: str, *, watch: bool, as_json: bool) -> None:
     with quiet_stdout():
-        from search.sweep import Sweep
-
-        opened = Sweep.open(name)
+        opened = open_sweep(name)
         document = (_watched(opened) if watch else opened.status()).to_json()
     if as_json:
         print_json(document)
@@ -65,10 +64,13 @@ def _list_sweeps(*, as_json: bool) -> None:
         from search.status import read_status
         from search.storage import connect
 
-        storage = connect(RuntimeSettings.from_environment().storage_url)
-        ledger = Ledger(storage)
-        rows = [row for name in ledger.sweep_names() if (row := ledger.sweep(name))]
-        documents = [read_status(storage, row).to_json() for row in rows]
+        settings = RuntimeSettings.from_environment()
+        documents = []
+        if has_storage(settings):
+            storage = connect(settings.storage_url)
+            ledger = Ledger(storage)
+            rows = (ledger.sweep(name) for name in ledger.sweep_names())
+            documents = [read_status(storage, row).to_json() for row in rows if row]
     if as_json:
         print_json(documents)
         return

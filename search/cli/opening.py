@@ -1,0 +1,34 @@
+"""Opens sweeps for commands that only look, without making a home where there is none."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spaces.errors import InputError
+
+if TYPE_CHECKING:
+    from search.settings import RuntimeSettings
+    from search.sweep import Sweep
+
+
+def open_sweep(name: str) -> "Sweep":
+    """Find a sweep by its name.
+
+    Raises:
+        InputError: If it does not exist; nothing is made then.
+    """
+    from search.settings import RuntimeSettings
+    from search.sweep import Sweep
+
+    settings = RuntimeSettings.from_environment()
+    if not has_storage(settings):
+        raise InputError(
+            f"there is no sweep {name!r}: nothing was launched yet from {settings.home}. Launch "
+            "one, or set FOLDSWEEP_HOME to the folder of the one you mean."
+        )
+    return Sweep.open(name)
+
+
+def has_storage(settings: "RuntimeSettings") -> bool:
+    """Say whether the database can be asked: a server can, a SQLite file if it is there."""
+    scheme, _, path = settings.storage_url.partition("///")
+    return not scheme.startswith("sqlite") or Path(path.partition("?")[0]).exists()
