@@ -109,7 +109,8 @@ def _pixelate(image: ImageArray, share: float) -> ImageArray:
 
 
 def _levels(shares: npt.NDArray[np.float64]) -> ImageArray:
-    return np.rint(shares.clip(0, 1) * 255).astype(np.uint8)
+    levels: ImageArray = np.rint(shares.clip(0, 1) * 255).astype(np.uint8)
+    return levels
 
 
 _NOISES: dict[str, Callable[[ImageArray, float, np.random.Generator], ImageArray]] = {

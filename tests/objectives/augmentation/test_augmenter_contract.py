@@ -112,8 +112,10 @@ def test_inputs_stay_and_shapes_and_types_hold(library: str, policy: str) -> Non
     given.flags.writeable = False
     images, labels = _augment(library, policy, 1, given)
     np.testing.assert_array_equal(given, before)
-    assert (images.shape, images.dtype) == (before.shape, np.uint8)
-    assert (labels.shape, labels.dtype) == ((COUNT, N_CLASSES), np.float32)
+    assert images.shape == before.shape
+    assert images.dtype == np.dtype(np.uint8)
+    assert labels.shape == (COUNT, N_CLASSES)
+    assert labels.dtype == np.dtype(np.float32)
     assert not np.shares_memory(images, given)
 
 
