@@ -61,6 +61,8 @@ class SweepStatus:
     workers: Sequence[Mapping[str, Any]]
     seconds_left: float | None
     """An estimate; None before the first trial has ended."""
+    shared: Mapping[str, Mapping[str, int]]
+    """``{"views": {"made": , "reused": , "streamed": }, "features": ...}`` of ended trials."""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -97,6 +99,7 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
         leaderboard=leaderboard,
         workers=[_worker(worker) for worker in live],
         seconds_left=_seconds_left(slots, counts, live, budget, everyone),
+        shared=_shared(slots),
     )
 
 
@@ -138,6 +141,7 @@ def _leader(slot: Slot) -> dict[str, Any]:
         "shifted": slot.shifted,
         "params": dict(slot.params or {}),
         "run_id": slot.run_id,
+        "device_s": slot.device_s,
     }
 
 
@@ -150,6 +154,18 @@ def _worker(row: WorkerRow) -> dict[str, Any]:
         "score": None,
     }
     return {"id": row.id, "host": row.host, "device": row.device, **doing, **(row.progress or {})}
+
+
+def _shared(slots: Sequence[Slot]) -> dict[str, dict[str, int]]:
+    """Sum what trials noted as ``sharing/views_made`` and the like."""
+    total: dict[str, dict[str, int]] = {}
+    for slot in slots:
+        for name, count in ((slot.detail or {}).get("metrics") or {}).items():
+            kind, _, how = name.removeprefix("sharing/").partition("_")
+            if name.startswith("sharing/"):
+                ways = total.setdefault(kind, {})
+                ways[how] = ways.get(how, 0) + int(count)
+    return total
 
 
 def _budget(

@@ -1,0 +1,132 @@
+"""Which files of a home no sweep needs any more, and how to be rid of them."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from objectives.store import ArrayStore, Freed, Key
+from search.ledger import Ledger, SweepRow
+from search.settings import RuntimeSettings
+from search.slots import FINISHED, SlotBook
+from search.status import read_status
+from search.storage import Storage
+from search.stored import stored_file
+
+STORE_FOLDER = "store"
+
+
+@dataclass(frozen=True)
+class FreedSpace:
+    """What was removed, or would be."""
+
+    shared: Freed
+    """Views and features."""
+    checkpoints: Freed
+    """Folders of trials that have ended; their results are in the ledger and in MLflow."""
+    dry_run: bool
+    """True if nothing was removed."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain data; sizes in bytes."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Need:
+    """What the views and features of an unfinished sweep have in common."""
+
+    fingerprint: str
+    image_px: int
+    seed: int
+
+    def covers(self, key: Key) -> bool:
+        # What is drawn from no seed, such as the images as they are, has the seed 0.
+        return (
+            key.get("data") == self.fingerprint
+            and key.get("image_px") == self.image_px
+            and key.get("seed") in (0, self.seed)
+        )
+
+
+def free_space(
+    storage: Storage,
+    settings: RuntimeSettings,
+    *,
+    max_bytes: int | None = None,
+    dry_run: bool = False,
+) -> FreedSpace:
+    """Remove views, features and checkpoints that no sweep of a storage needs.
+
+    Nothing is lost that could not be computed again, and what some process reads stays.
+
+    Args:
+        storage: The database with the sweeps.
+        settings: Of this machine; only its home is touched.
+        max_bytes: Views and features that a sweep still needs go too, the least recently used
+            first, until the rest takes no more than this.
+        dry_run: Remove nothing, only count.
+    """
+    rows = list(_sweeps(storage))
+    return FreedSpace(
+        shared=_free_store(storage, rows, settings, max_bytes, dry_run=dry_run),
+        checkpoints=_free_checkpoints(storage, rows, settings, dry_run=dry_run),
+        dry_run=dry_run,
+    )
+
+
+def _sweeps(storage: Storage) -> Iterator[SweepRow]:
+    ledger = Ledger(storage)
+    for name in ledger.sweep_names():
+        row = ledger.sweep(name)
+        if row is not None:
+            yield row
+
+
+def _free_store(
+    storage: Storage,
+    rows: list[SweepRow],
+    settings: RuntimeSettings,
+    max_bytes: int | None,
+    *,
+    dry_run: bool,
+) -> Freed:
+    folder = settings.home / STORE_FOLDER
+    if not folder.exists():
+        return Freed()
+    store = ArrayStore(folder, max_bytes=settings.store_bytes)
+    needs = [_need(row) for row in rows if read_status(storage, row).state != "done"]
+    kept: list[Key] = []
+    kept_bytes = 0
+    for entry in reversed(store.entries()):  # The most recently used first.
+        if not any(need.covers(entry.key) for need in needs):
+            continue
+        kept_bytes += entry.n_bytes
+        if max_bytes is not None and kept_bytes > max_bytes:
+            break
+        kept.append(entry.key)
+    return store.collect(lambda key: key in kept, dry_run=dry_run)
+
+
+def _need(row: SweepRow) -> _Need:
+    file = stored_file(row)
+    return _Need(row.fingerprint, file.data.image_px, file.search.seed)
+
+
+def _free_checkpoints(
+    storage: Storage, rows: list[SweepRow], settings: RuntimeSettings, *, dry_run: bool
+) -> Freed:
+    freed = Freed()
+    for row in rows:
+        ended = {s.trial_number for s in SlotBook(storage, row.id).all() if s.state in FINISHED}
+        for folder in (settings.sweep_folder(row.name) / "trials").glob("*"):
+            if folder.name.isdecimal() and int(folder.name) in ended:
+                freed += Freed(1, _folder_bytes(folder))
+                if not dry_run:
+                    shutil.rmtree(folder)
+    return freed
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
