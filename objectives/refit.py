@@ -25,7 +25,7 @@ def refit(params: TrialParams, epochs: Mapping[Stage, int], context: TrialContex
     Args:
         params: The point.
         epochs: Epochs per stage, from ``TrialResult.epochs``.
-        context: As the trial's; its reporter is not asked.
+        context: As the trial's; its reporter hears the training loss, and cannot end the refit.
 
     Returns:
         A plain Keras model from raw uint8 images ``(batch, height, width, 3)`` of any size to
@@ -54,7 +54,8 @@ def _refit_head(inputs: TrialInputs, n_epochs: int) -> list[np.ndarray]:
         seed=inputs.context.seed,
     )
     for epoch in range(n_epochs):
-        trainer.advance(epoch, [ONLY_FOLD])
+        outcome = trainer.advance(epoch, [ONLY_FOLD])[ONLY_FOLD]
+        inputs.context.reporter.report("head", epoch, {ONLY_FOLD: outcome.loss})
     trainer.remember(ONLY_FOLD)
     return trainer.best[ONLY_FOLD]
 
@@ -84,5 +85,6 @@ def _refit_network(
         heads=heads,
     )
     for epoch in range(n_epochs):
-        trainer.advance(epoch, [ONLY_FOLD])
+        outcome = trainer.advance(epoch, [ONLY_FOLD])[ONLY_FOLD]
+        inputs.context.reporter.report(stage, epoch, {ONLY_FOLD: outcome.loss})
     trainer.load(ONLY_FOLD)
