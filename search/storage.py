@@ -85,6 +85,8 @@ def connect(url: str) -> Storage:
             return Storage(parsed, engine, _optuna_storage(parsed))
     except (SQLAlchemyError, OSError) as error:
         engine.dispose()
+        if "not a database" in str(error):
+            raise InputError(f"{parsed.database} is not a database; move it away.") from None
         raise _unavailable(url, error) from None
 
 

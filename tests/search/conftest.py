@@ -1,9 +1,10 @@
 """Storages, small data and sweeps that the tests of the search share."""
 
-import os
+import sqlite3
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,29 @@ def empty_database(server_url: str) -> str:
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with MLflow's tables: making them takes seconds, copying does not."""
+    from mlruns_config.client import connect as connect_mlflow
+    from mlruns_config.settings import TrackingSettings
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    connect_mlflow(TrackingSettings(f"sqlite:///{path}", str(path.parent / "artifacts")))
+    return path
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, with SQLite storage and SQLite MLflow in it."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_mlflow: Path) -> Path:
+    """A home of its own with SQLite storage, and a SQLite MLflow beside it."""
     folder = tmp_path / "home"
+    mlflow = tmp_path / "mlflow" / "mlflow.db"
+    mlflow.parent.mkdir()
+    with closing(sqlite3.connect(empty_mlflow)) as old, closing(sqlite3.connect(mlflow)) as new:
+        old.backup(new)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{mlflow}")
     monkeypatch.setenv("FOLDSWEEP_HOME", str(folder))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    for name in ("FOLDSWEEP_STORAGE_URL", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("FOLDSWEEP_STORAGE_URL", raising=False)
     return folder
 
 
@@ -80,8 +96,9 @@ def images_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def content(images_path: Path) -> dict[str, Any]:
-    """A sweep file of a tiny objective, as a mapping."""
+def content(images_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A sweep file of a tiny objective in a home of its own, as a mapping."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     return {
         "sweep": "tiny",
         "data": {"path": str(images_path), "image_px": 16, "exclude": "none"},
@@ -101,15 +118,3 @@ def signal_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("TINY_OBJECTIVE_FOLDER", str(folder))
     return folder
-
-
-def attempts(folder: Path) -> list[tuple[int, int]]:
-    """List trial number and process id of every attempt that the tiny objective began."""
-    names = sorted((path.name for path in folder.glob("attempt-*")), key=lambda name: name[8:])
-    return [(int(name.split("-")[1]), int(name.split("-")[2])) for name in names]
-
-
-def children_environment() -> dict[str, str]:
-    """Give the environment for a process that imports foldsweep and the tiny objective."""
-    here = Path(__file__).parent
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parents[1]), str(here)])}

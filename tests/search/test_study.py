@@ -193,7 +193,9 @@ def test_a_burst_keeps_its_pair_and_draws_everything_else(storage: Storage) -> N
     assert {point.optimizer for point in points} == {"adamw", "sgd"}
 
 
-def worker_of_bursts(url: str, name: str, queue: "multiprocessing.Queue[list[TrialParams]]") -> None:
+def worker_of_bursts(
+    url: str, name: str, queue: "multiprocessing.Queue[list[TrialParams]]"
+) -> None:
     study, slots = open_study(connect(url))
     queue.put(run_bursts(study, slots, name, 12))
 
@@ -202,9 +204,7 @@ def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> 
     open_study(storage)
     queue: multiprocessing.Queue[list[TrialParams]] = spawn.Queue()
     url = str(storage.url)
-    workers = [
-        spawn.Process(target=worker_of_bursts, args=(url, f"w{i}", queue)) for i in range(2)
-    ]
+    workers = [spawn.Process(target=worker_of_bursts, args=(url, f"w{i}", queue)) for i in range(2)]
     for worker in workers:
         worker.start()
     found = [queue.get(timeout=90) for _ in workers]

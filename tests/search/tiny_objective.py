@@ -1,8 +1,8 @@
 """An objective that takes milliseconds: a smooth function of the parameters, fold by fold.
 
 In the folder ``TINY_OBJECTIVE_FOLDER`` it notes each attempt as ``attempt-TRIAL-PID``, and a file
-``slow-TRIAL``, ``die-TRIAL``, ``memory-TRIAL``, ``nan-TRIAL`` or ``broken-TRIAL`` makes that trial
-(``all``: every one) take 60 s, kill its own process, or fail.
+``slow-TRIAL``, ``die-TRIAL``, ``memory-TRIAL``, ``secret-TRIAL`` or ``broken-TRIAL`` makes that
+trial (``all``: every one) take 60 s, kill its own process once, or fail.
 """
 
 import math
@@ -46,12 +46,13 @@ def _act(number: str) -> None:
         return any((Path(folder) / f"{what}-{which}").exists() for which in (number, "all"))
 
     if asked("die"):
+        (Path(folder) / f"die-{number}").unlink()
         os.kill(os.getpid(), signal.SIGKILL)
     if asked("slow"):
         time.sleep(60)
     if asked("memory"):
         raise ResourceExhaustedError("failed to allocate 40 GB")
-    if asked("nan"):
+    if asked("secret"):
         raise ValueError("password=hunter22 leaked")
     if asked("broken"):
         raise ValueError(f"trial {number} is broken")

@@ -1,0 +1,145 @@
+"""What a trial reports, as Optuna, MLflow and the ledger get to see it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import Trial
+
+from search.ledger import Ledger
+from search.reporter import RaceRules, TrialReporter
+from search.samplers import make_sampler
+from search.sections import SearchSettings
+from search.slots import Slot, SlotBook, SlotLostError
+from search.storage import connect
+from search.study import SweepStudy
+from spaces.errors import TrialError
+
+
+class Run:
+    """A run that remembers."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[int, Mapping[str, float]]] = []
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        self.written.append((step, values))
+
+
+class Race:
+    """A study of two folds and ten head epochs, in which trials report."""
+
+    def __init__(self, folder: Path) -> None:
+        storage = connect(f"sqlite:///{folder}/foldsweep.db")
+        row = Ledger(storage).create_sweep("race", "f", fingerprint="a", fold_hash="b", trials=20)
+        self.search = SearchSettings()
+        self.slots = SlotBook(storage, row.id)
+        self.study = SweepStudy(storage, "race", self.search, self.slots, epochs=15)
+        self.progress: list[Mapping[str, Any]] = []
+        self.run = Run()
+
+    def enter(self) -> tuple[TrialReporter, Trial, Slot]:
+        slot = self.slots.claim("w")
+        assert slot is not None
+        trial = self.study.begin(slot, make_sampler(self.search, slot.number))
+        rules = RaceRules(n_folds=2, head_epochs=10, finetune_top=0.25)
+        reporter = TrialReporter(trial, slot, self.slots, rules, self.run, self.progress.append)
+        return reporter, trial, slot
+
+    def finish(self, slot: Slot, score: float) -> None:
+        self.slots.finish(slot, "done", score=score)
+        self.study.tell(self.slots.one(slot.number))
+
+    def values(self, trial: Trial) -> dict[int, float]:
+        return self.study.optuna_study.trials[trial.number].intermediate_values
+
+
+@pytest.fixture
+def race(tmp_path: Path) -> Race:
+    return Race(tmp_path)
+
+
+def test_the_study_sees_the_mean_over_the_folds_at_one_step_an_epoch(race: Race) -> None:
+    reporter, trial, _ = race.enter()
+    assert reporter.report("head", 0, {0: 0.5, 1: 0.25})
+    assert reporter.report("head", 1, {0: 0.75, 1: 0.5})
+    assert reporter.report("finetune", 0, {0: 1.0, 1: 0.5})
+    assert race.values(trial) == {0: 0.375, 1: 0.625, 10: 0.75}
+
+
+def test_training_from_scratch_counts_its_epochs_from_zero(race: Race) -> None:
+    reporter, trial, _ = race.enter()
+    reporter.report("scratch", 12, {0: 0.5, 1: 0.5})
+    assert race.values(trial) == {12: 0.5}
+
+
+def test_a_fold_that_has_stopped_carries_its_best(race: Race) -> None:
+    reporter, trial, _ = race.enter()
+    reporter.report("head", 0, {0: 0.5, 1: 0.75})
+    reporter.report("head", 1, {0: 0.5, 1: 0.25})
+    reporter.report("head", 2, {0: 1.0})
+    assert race.values(trial)[2] == (1.0 + 0.75) / 2
+
+
+def test_folds_that_run_one_after_another_are_logged_but_do_not_race(race: Race) -> None:
+    reporter, trial, _ = race.enter()
+    for fold in (0, 1):
+        for epoch in (0, 1):
+            assert reporter.report("finetune", epoch, {fold: 0.1})
+    assert race.values(trial) == {}
+    assert [values for _, values in race.run.written][-1] == {"finetune/score_fold_1": 0.1}
+
+
+def test_every_fold_is_logged_with_the_mean(race: Race) -> None:
+    reporter, _, _ = race.enter()
+    reporter.report("head", 3, {0: 0.5, 1: 0.25})
+    expected = {"head/score_fold_0": 0.5, "head/score_fold_1": 0.25, "head/score": 0.375}
+    assert race.run.written == [(3, expected)]
+
+
+def test_a_hopeless_trial_is_stopped_and_a_good_one_is_not(race: Race) -> None:
+    for score in (0.5, 0.6, 0.7, 0.8, 0.9):
+        reporter, _, slot = race.enter()
+        assert all(reporter.report("head", e, {0: score, 1: score}) for e in range(6))
+        race.finish(slot, score)
+    good, _, _ = race.enter()
+    assert all(good.report("head", epoch, {0: 0.95, 1: 0.95}) for epoch in range(6))
+    bad, _, _ = race.enter()
+    answers = [bad.report("head", epoch, {0: 0.2, 1: 0.2}) for epoch in range(6)]
+    assert not all(answers)
+    assert answers[:3] == [True] * 3  # the first epochs of a warm-up are not judged
+    assert not good.pruned
+
+
+def test_a_score_that_is_not_a_number_ends_the_trial_with_advice(race: Race) -> None:
+    reporter, trial, _ = race.enter()
+    with pytest.raises(TrialError, match=r"fold 1 is not a number in epoch 2.*learning rate"):
+        reporter.report("head", 2, {0: 0.5, 1: float("nan")})
+    with pytest.raises(TrialError, match="not a number"):
+        reporter.enters_finetuning(float("nan"))
+    assert race.values(trial) == {}
+
+
+def test_a_trial_that_was_taken_over_hears_of_it_when_it_reports(race: Race) -> None:
+    reporter, _, _ = race.enter()
+    race.slots.free_slots_of(["w"])
+    with pytest.raises(SlotLostError):
+        reporter.report("head", 0, {0: 0.5, 1: 0.5})
+    with pytest.raises(SlotLostError):
+        reporter.enters_finetuning(0.5)
+
+
+def test_progress_tells_trial_stage_epoch_and_folds_at_most_once_a_second(race: Race) -> None:
+    reporter, trial, _ = race.enter()
+    for epoch in range(5):
+        reporter.report("head", epoch, {0: 0.5, 1: 0.25})
+    first = {"trial": trial.number, "stage": "head", "epoch": 0}
+    assert race.progress[0] == {**first, "folds": {"0": 0.5, "1": 0.25}, "score": 0.375}
+    assert len(race.progress) < 5
+
+
+def test_the_best_quarter_after_the_first_stage_is_fine_tuned(race: Race) -> None:
+    entered = [race.enter()[0].enters_finetuning(score) for score in (0.5, 0.4, 0.6, 0.45, 0.55)]
+    # The top quarter of 1, 2, 3 and 4 scores is one, of 5 it is two.
+    assert entered == [True, False, True, False, True]
