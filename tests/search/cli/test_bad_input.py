@@ -230,8 +230,9 @@ DATA: dict[str, Case] = {
 }
 
 
-def _write(path: str, content: str) -> None:
+def _write(path: str, content: str) -> Path:
     Path(path).write_text(content, "utf-8")
+    return Path(path)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,133 @@
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from objectives.store import ArrayStore, ArrayWriter, Key
+from search.disk_space import free_space
+from search.ledger import Ledger
+from search.settings import RuntimeSettings
+from search.storage import Storage, connect
+from search.sweep_file import check_sweep
+from search.tables import slots
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> RuntimeSettings:
+    return RuntimeSettings.from_environment({"FOLDSWEEP_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture
+def storage(settings: RuntimeSettings) -> Storage:
+    return connect(settings.storage_url)
+
+
+def add_sweep(storage: Storage, name: str, *, seed: int = 0, done: bool) -> str:
+    content = {"sweep": name, "data": {"path": "x.npz"}, "search": {"seed": seed}}
+    file = check_sweep({**content, "budget": {"trials": 1}}).as_written()
+    row = Ledger(storage).create_sweep(
+        name, file, fingerprint=f"data of {name}", fold_hash="", trials=1
+    )
+    with storage.writing() as connection:
+        state = "done" if done else "free"
+        connection.execute(
+            update(slots)
+            .where(slots.c.sweep_id == row.id)
+            .values(state=state, trial_number=0 if done else None)
+        )
+    return row.id
+
+
+def add_view(settings: RuntimeSettings, sweep: str, *, seed: int = 0, image_px: int = 96) -> Key:
+    key: Key = {
+        "data": f"data of {sweep}",
+        "image_px": image_px,
+        "seed": seed,
+        "id": str(uuid.uuid4()),
+    }
+
+    def produce(writer: ArrayWriter) -> None:
+        writer.create("images", (1000,), np.uint8)[:] = 7
+
+    store_of(settings).get(key, produce)
+    return key
+
+
+def store_of(settings: RuntimeSettings) -> ArrayStore:
+    return ArrayStore(settings.home / "store", max_bytes=settings.store_bytes)
+
+
+def test_views_of_finished_sweeps_go_and_those_of_unfinished_stay(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    add_sweep(storage, "old", done=True)
+    add_sweep(storage, "new", seed=3, done=False)
+    gone = [
+        add_view(settings, "old"),
+        add_view(settings, "deleted"),
+        add_view(settings, "new", seed=4),
+        add_view(settings, "new", image_px=32),
+    ]
+    stays = [add_view(settings, "new", seed=3), add_view(settings, "new", seed=0)]
+    freed = free_space(storage, settings)
+    assert freed.shared.entries == 4
+    assert freed.shared.n_bytes >= 4000
+    assert [store_of(settings).has(key) for key in gone] == [False] * 4
+    assert [store_of(settings).has(key) for key in stays] == [True] * 2
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    add_sweep(storage, "old", done=True)
+    key = add_view(settings, "old")
+    files = settings.sweep_folder("old") / "trials" / "0"
+    files.mkdir(parents=True)
+    (files / "curve.png").write_bytes(b"x" * 100)
+    announced = free_space(storage, settings, dry_run=True)
+    assert store_of(settings).has(key)
+    assert (files / "curve.png").exists()
+    done = free_space(storage, settings)
+    assert (announced.shared, announced.checkpoints) == (done.shared, done.checkpoints)
+    assert (done.checkpoints.entries, done.checkpoints.n_bytes) == (1, 100)
+    assert not files.exists()
+    assert free_space(storage, settings).shared.entries == 0
+
+
+def test_files_of_trials_that_have_not_ended_stay(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    add_sweep(storage, "new", done=False)
+    files = settings.sweep_folder("new") / "trials" / "0"
+    files.mkdir(parents=True)
+    assert free_space(storage, settings).checkpoints.entries == 0
+    assert files.exists()
+
+
+def test_a_cap_frees_the_least_recently_used_that_a_sweep_still_needs(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    add_sweep(storage, "new", done=False)
+    keys = [add_view(settings, "new") for _ in range(3)]
+    for key in (keys[1], keys[2], keys[0]):  # In the order of their last use.
+        store_of(settings).peek(key)
+    sizes = [entry.n_bytes for entry in store_of(settings).entries()]
+    free_space(storage, settings, max_bytes=sum(sizes) - 1)
+    assert [store_of(settings).has(key) for key in keys] == [True, False, True]
+
+
+def test_what_is_being_read_stays(storage: Storage, settings: RuntimeSettings) -> None:
+    key = add_view(settings, "deleted")
+    arrays = store_of(settings).peek(key)
+    assert arrays is not None
+    assert free_space(storage, settings).shared.entries == 0
+    assert int(arrays["images"][0]) == 7
+
+
+def test_a_home_without_views_has_nothing_to_free(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    assert free_space(storage, settings, max_bytes=0).shared.entries == 0
+    assert not (settings.home / "store").exists()
