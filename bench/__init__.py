@@ -1,0 +1,1 @@
+"""What computing each thing once is worth, measured against the loop that one writes today."""

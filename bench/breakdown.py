@@ -1,0 +1,69 @@
+"""Where the time of our loop goes."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from bench.stopwatch import Stopwatch, Target
+
+HEADS = "heads"
+
+
+def our_targets() -> list[Target]:
+    """Name the functions whose seconds tell where the time of a sweep goes."""
+    from mlruns_config.delivery import Delivery
+    from mlruns_config.outbox import Outbox
+    from objectives import head_stage, trial
+    from objectives.features import FeatureExtractor
+    from objectives.store import ArrayStore
+    from objectives.view_rendering import ViewRenderer
+    from search import opening
+    from search.reporter import TrialReporter
+    from search.run_record import RunRecord
+    from search.slots import SlotBook
+    from search.study import SweepStudy
+
+    return [
+        (opening, "prepare_data", "opening: audit, resize, folds"),
+        (opening, "_check_tracking", "opening: MLflow's tables"),
+        (opening, "connect", "opening: our tables"),
+        (ViewRenderer, "shard", "augmentation (all threads)"),
+        (FeatureExtractor, "__init__", "building backbones"),
+        (FeatureExtractor, "extract", "forward"),
+        (ArrayStore, "_publish", "store: checksums and fsync"),
+        (head_stage, "train_heads", HEADS),
+        (head_stage.HeadTrainer, "_predict", "validation of heads"),
+        (head_stage.HeadTrainer, "__post_init__", "first weights of heads"),
+        (trial, "write_artifacts", "pictures and files"),
+        (TrialReporter, "report", "reporter"),
+        (SweepStudy, "begin", "Optuna"),
+        (SweepStudy, "tell", "Optuna"),
+        (SlotBook, "claim", "ledger"),
+        (SlotBook, "finish", "ledger"),
+        (SlotBook, "note_params", "ledger"),
+        (RunRecord, "begin", "outbox: writing"),
+        (RunRecord, "complete", "outbox: writing"),
+        (Delivery, "send", "MLflow (background)"),
+        (Outbox, "close", "MLflow: waiting at the end"),
+    ]
+
+
+def seconds_by_part(watch: Stopwatch) -> Mapping[str, float]:
+    """Give the seconds of each part, tracing apart from training, the largest first."""
+    parts = dict(watch.wall_s)
+    tracing_s = _tracing_seconds(watch.calls[HEADS])
+    parts["tracing of heads"] = tracing_s
+    parts[HEADS] = parts.get(HEADS, 0.0) - tracing_s
+    ordered = sorted(parts.items(), key=lambda item: -item[1])
+    return {name: round(seconds, 2) for name, seconds in ordered}
+
+
+def _tracing_seconds(calls: list[tuple[Any, float]]) -> float:
+    """Say how much longer the first epoch of each form of head took than its usual one."""
+    by_form: defaultdict[Any, list[float]] = defaultdict(list)
+    for form, seconds in calls:
+        by_form[form].append(seconds)
+    return sum(
+        max(0.0, times[0] - median(times[1:])) for times in by_form.values() if len(times) > 1
+    )

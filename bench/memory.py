@@ -1,0 +1,48 @@
+"""The peak of a process's anonymous memory: what it allocates, files that it maps left out."""
+
+import re
+import threading
+from pathlib import Path
+from types import TracebackType
+
+SAMPLE_EVERY_S = 0.05
+_STATUS = Path("/proc/self/status")
+
+
+class AnonymousMemory:
+    """Samples ``RssAnon`` of this process in a thread while it is entered.
+
+    ``VmHWM``, the kernel's own peak, counts mapped files as well: those are the page cache's.
+    """
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="anonymous-memory", daemon=True)
+
+    def __enter__(self) -> "AnonymousMemory":
+        """Begin to sample."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End sampling."""
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            self.peak_mb = max(self.peak_mb, anonymous_mb())
+            if self._ended.wait(SAMPLE_EVERY_S):
+                return
+
+
+def anonymous_mb() -> float:
+    """Read how much anonymous memory this process holds, in MB (10**6 bytes)."""
+    found = re.search(r"^RssAnon:\s+(\d+) kB$", _STATUS.read_text(), flags=re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0

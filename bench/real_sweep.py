@@ -1,0 +1,140 @@
+"""A real sweep, and what the plain loop would have paid for exactly its trials."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.fixed_list import BATCH_SIZE, SHIFT
+from bench.sizes import Size
+from bench.weights import has_imagenet_weights
+from spaces.default_space import DEFAULT, SMALL
+from spaces.params import TrialParams
+from spaces.space import Space
+
+FOLD_SHARE_BACKBONE = "mobilenet"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What decides the plain loop's seconds per fold and epoch."""
+
+    backbone: str
+    weights: str
+    policy: str
+    strength: str
+    unfrozen: float
+    """Share of the backbone's layers that train; 0 in the head stage."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one stage of one trial really ran."""
+
+    trial: int
+    kind: Kind
+    folds: int
+    """Folds that began the stage."""
+    fold_epochs: int
+    """Epochs of all folds together; a fold that has stopped runs none."""
+
+
+@dataclass(frozen=True)
+class KindCost:
+    """The plain loop's seconds for one fold of a kind."""
+
+    setup_s: float
+    """Build, compile and trace: once a fold and stage."""
+    epoch_s: float
+    """One epoch with its validation."""
+
+
+def choose_space(image_px: int) -> str | dict[str, Any]:
+    """Take the default space if all its weights are there, else the MobileNets of the small one."""
+    if all(has_imagenet_weights(name, image_px) for name in _backbones(DEFAULT)):
+        return "default"
+    there = [name for name in _backbones(SMALL) if has_imagenet_weights(name, image_px)]
+    return {"base": "small", "backbone": [n for n in there if n.startswith(FOLD_SHARE_BACKBONE)]}
+
+
+def real_sweep(name: str, data: Path, size: Size, weights: Mapping[str, str]) -> dict[str, Any]:
+    """Write the sweep file: TPE, bursts, a median pruner, early stopping and fine-tuning on.
+
+    Args:
+        name: Of the sweep.
+        data: The images.
+        size: Trials, epochs and folds.
+        weights: For where no ImageNet weights are at all: random ones by backbone.
+    """
+    space = choose_space(size.image_px)
+    if space != "default" and not space["backbone"]:  # type: ignore[index]
+        space = {"base": "small", "backbone": list(weights), "weights": sorted(weights.values())}
+    return {
+        "sweep": name,
+        "data": {"path": str(data), "image_px": size.image_px, "exclude": "none", "holdout": 0.0},
+        "validation": {"folds": size.folds, "shift": SHIFT},
+        "train": {
+            "head_epochs": size.sweep_head_epochs,
+            "finetune_epochs": size.sweep_finetune_epochs,
+            "finetune_top": 0.25,
+            "patience": 3,
+        },
+        "space": space,
+        "search": {"sampler": "tpe", "race": True, "burst": 6, "seed": 0},
+        "budget": {"trials": size.sweep_trials},
+    }
+
+
+def work_of_trials(records: Iterable[Any], trials_folder: Path) -> list[Work]:
+    """Read from the trials' curves what each of them ran.
+
+    Args:
+        records: The sweep's ``TrialRecord``; those without curves (failed ones) count nothing.
+        trials_folder: Holds ``NUMBER/curves.json`` of each trial.
+    """
+    found: list[Work] = []
+    for record in records:
+        path = trials_folder / str(record.trial) / "curves.json"
+        if path.is_file():
+            params = TrialParams.model_validate(record.params)
+            found.extend(work_of_curves(record.trial, params, json.loads(path.read_text())))
+    return found
+
+
+def work_of_curves(trial: int, params: TrialParams, curves: Mapping[str, Any]) -> list[Work]:
+    """Count the folds and fold epochs of each stage; a fold that had stopped has no score."""
+    folds: dict[str, set[int]] = {}
+    epochs: Counter[str] = Counter()
+    for stage, scores in zip(curves["stage"], curves["score"], strict=True):
+        trained = {fold for fold, score in enumerate(scores) if score is not None}
+        folds.setdefault(stage, set()).update(trained)
+        epochs[stage] += len(trained)
+    return [Work(trial, _kind(params, stage), len(folds[stage]), epochs[stage]) for stage in folds]
+
+
+def plain_seconds(work: Sequence[Work], costs: Mapping[Kind, KindCost]) -> float:
+    """Add up what the plain loop would have paid for the same folds and epochs."""
+    return sum(
+        part.folds * costs[part.kind].setup_s + part.fold_epochs * costs[part.kind].epoch_s
+        for part in work
+    )
+
+
+def params_of_kind(kind: Kind) -> TrialParams:
+    """Give a trial of a kind, for timing: a common head, AdamW, cross-entropy."""
+    values = {name: value for name, value in asdict(kind).items() if name != "unfrozen"}
+    return TrialParams.model_validate(
+        {**values, "dense_units": 128, "dropout": 0.2, "batch_size": BATCH_SIZE}
+    )
+
+
+def _kind(params: TrialParams, stage: str) -> Kind:
+    unfrozen = {"head": 0.0, "finetune": params.finetune_fraction, "scratch": 1.0}[stage]
+    return Kind(params.backbone, params.weights, params.policy, params.strength, unfrozen)
+
+
+def _backbones(space: Space) -> list[str]:
+    choices = [d.choices for d in space.dimensions if d.name == "backbone"]
+    return [str(choice) for group in choices for choice in group]
