@@ -62,6 +62,8 @@ class ViewRenderer:
         self, positions: RowArray, operations: Sequence[Operation], path: str
     ) -> tuple[ImageArray, FloatArray]:
         """Make some rows; ``path`` keeps their draws apart from all others of the view."""
+        if not operations:
+            return self.base.read(positions)
         seed = self.key.draw_seed("shard", path)
         last = max((p for p, step in enumerate(operations) if step.mixes_images), default=None)
         if last is None:
@@ -81,9 +83,11 @@ class ViewRenderer:
             pools=np.concatenate([couples, couples + alone]),
             seed=seed,
         )
+        mixed = mixed_images[: len(positions)], mixed_labels[: len(positions)]
+        if last + 1 == len(operations):
+            return mixed
         return self.augmenter.augment(
-            mixed_images[: len(positions)],
-            mixed_labels[: len(positions)],
+            *mixed,
             operations[last + 1 :],
             pools=self.base.pools[positions],
             seed=self.key.draw_seed("after", path),

@@ -65,7 +65,8 @@ class KerasCVAugmenter:
                     images = apply_own_function(images, operation, seed, position)
                 case _:
                     raise InputError(f"the keras_cv augmenter has no operation {operation!r}")
-        return np.array(images), np.array(labels)
+        # Every operation has made new images; labels may still be the caller's.
+        return (images if operations else images.copy()), labels.copy()
 
 
 def keras_cv_layer(operation: Operation) -> Any:

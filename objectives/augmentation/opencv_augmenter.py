@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import cv2
-import numpy as np
 
 from objectives.augmentation.augmenter import check_batch
 from objectives.augmentation.draws import generator
@@ -66,4 +65,5 @@ class OpenCVAugmenter:
                     images = apply_own_function(images, operation, seed, position)
                 case _:
                     raise InputError(f"the opencv augmenter has no operation {operation!r}")
-        return np.array(images), np.array(labels)
+        # Every operation has made new images; labels may still be the caller's.
+        return (images if operations else images.copy()), labels.copy()
