@@ -1,5 +1,6 @@
 """A frozen backbone's features of a view: made once, read by every fold, head and trial."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,6 @@ from objectives.network import pool
 from objectives.records import FloatArray, ImageArray
 from objectives.store import ArrayStore, ArrayWriter, StoreFull
 from objectives.views import SharingCounts, ViewKey, Views
-from objectives.weights_files import weights_digest
 from spaces.errors import TrialError
 
 FeatureArray = npt.NDArray[np.float16]
@@ -37,7 +37,7 @@ class FeatureExtractor:
         self.n_features = int(self._model.output_shape[-1])
         self.key = {
             "backbone": backbone,
-            "weights": weights_digest(backbone, weights, image_px),
+            "weights": _digest(network),
             "cut": CUT,
             "precision": f"{keras.config.dtype_policy().name}->float16",
             "keras": keras.__version__,
@@ -80,6 +80,15 @@ class FeatureExtractor:
             return np.concatenate(
                 [self._forward_some(images[:half]), self._forward_some(images[half:])]
             )
+
+
+def _digest(network: keras.Model) -> str:
+    """Hash what the network computes with: features of other weights or layers are others."""
+    digest = hashlib.sha256(" ".join(type(layer).__name__ for layer in network.layers).encode())
+    for values in network.get_weights():
+        digest.update(repr(values.shape).encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 class FeatureStore:

@@ -1,8 +1,6 @@
 """Find, fetch and check weights before a sweep starts, rather than trial by trial."""
 
-import hashlib
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from spaces.backbones import Backbone, find_backbone, is_own
@@ -119,12 +117,3 @@ def _weights_of(space: Space, backbone: str) -> list[str]:
     ]
     default = "imagenet" if find_backbone(backbone).weights_file else "none"
     return drawn or [default]
-
-
-@lru_cache(maxsize=64)
-def weights_digest(backbone: str, weights: str, image_px: int) -> str:
-    """Hash the weights that a backbone starts from: features of other weights are others."""
-    if is_own(backbone) or weights == "none":
-        return weights
-    path = find_weights(find_backbone(backbone), weights, image_px)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else "none"

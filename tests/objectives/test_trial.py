@@ -1,0 +1,196 @@
+"""Whole trials on small images: shared, fine-tuned, stopped, repeated, with a full disk."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from objectives.head_stage import HeadTrainer
+from objectives.records import LabelledImages, Splits, Stage, TrialContext, TrialResult
+from objectives.refit import refit
+from objectives.settings import TrainSettings, ValidationSettings
+from objectives.trial import train_trial
+from objectives.trial_inputs import TrialInputs
+from spaces.errors import TrialError
+from spaces.params import TrialParams
+
+N_ROWS, PX, N_FOLDS, N_CLASSES = 90, 32, 3, 3
+
+
+class RecordingReporter:
+    """Hears everything, says what it is told to say."""
+
+    def __init__(self, *, stop_after: int = 10**6, finetunes: bool = True) -> None:
+        self.heard: list[tuple[Stage, int, dict[int, float]]] = []
+        self.asked: list[float] = []
+        self._stop_after = stop_after
+        self._finetunes = finetunes
+
+    def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:
+        self.heard.append((stage, epoch, dict(values)))
+        return len(self.heard) < self._stop_after
+
+    def enters_finetuning(self, head_score: float) -> bool:
+        self.asked.append(head_score)
+        return self._finetunes
+
+
+def _context(home: Path, reporter: RecordingReporter | None = None) -> TrialContext:
+    generator = np.random.default_rng(0)
+    labels = np.arange(N_ROWS) % N_CLASSES
+    colours = np.array([[200, 40, 40], [40, 200, 40], [40, 40, 200]])[labels]
+    noise = generator.integers(-40, 40, (N_ROWS, PX, PX, 3))
+    images = np.clip(colours[:, None, None, :] + noise, 0, 255).astype(np.uint8)
+    data = LabelledImages(
+        images, labels, ("red", "green", "blue"), tuple(map(str, range(N_ROWS))), "colours"
+    )
+    splits = Splits(
+        np.arange(N_ROWS), np.arange(N_ROWS) // N_CLASSES % N_FOLDS, np.array([], int), "f"
+    )
+    return TrialContext(
+        data,
+        splits,
+        ValidationSettings(folds=N_FOLDS),
+        TrainSettings(head_epochs=3, finetune_epochs=2, patience=0),
+        seed=3,
+        home=home,
+        checkpoint_folder=home / "trial",
+        reporter=reporter or RecordingReporter(),
+    )
+
+
+def _params(**others: object) -> TrialParams:
+    point = {
+        "backbone": "tests.objectives.tiny_backbone:tiny_backbone",
+        "weights": "imagenet",
+        "policy": "randaugment",
+        "strength": "low",
+        "dense_units": 8,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+    }
+    return TrialParams.model_validate({**point, **others})
+
+
+def _assert_same(one: TrialResult, other: TrialResult) -> None:
+    assert one.score == other.score
+    np.testing.assert_array_equal(one.oof_clean, other.oof_clean)
+    assert one.oof_shifted is not None
+    assert other.oof_shifted is not None
+    np.testing.assert_array_equal(one.oof_shifted, other.oof_shifted)
+
+
+def test_a_trial_goes_through_both_stages_and_scores_every_row(tmp_path: Path) -> None:
+    reporter = RecordingReporter()
+    result = train_trial(_params(), _context(tmp_path, reporter))
+    stages = [(stage, epoch) for stage, epoch, _ in reporter.heard]
+    assert stages == [("head", 0), ("head", 1), ("head", 2), ("finetune", 0), ("finetune", 1)]
+    assert all(values.keys() == set(range(N_FOLDS)) for _, _, values in reporter.heard)
+    assert len(reporter.asked) == 1
+    assert result.oof_shifted is not None
+    for oof in (result.oof_clean, result.oof_shifted):
+        np.testing.assert_allclose(oof.sum(axis=1), 1.0, atol=1e-5)
+    assert result.score == pytest.approx(np.mean(result.fold_scores))
+    assert sum(result.epochs.values()) >= 1
+    assert all(path.stat().st_size > 0 for path in result.artifacts)
+    assert result.metrics["clean/accuracy"] == result.clean
+
+
+def test_a_second_trial_of_the_pair_makes_nothing_and_repeats_to_the_same_score(
+    tmp_path: Path,
+) -> None:
+    first = train_trial(_params(), _context(tmp_path))
+    again = train_trial(_params(), _context(tmp_path))
+    _assert_same(first, again)
+    assert first.metrics["sharing/features_made"] == 5  # three epochs, clean, shifted
+    assert again.metrics["sharing/features_made"] == 0
+    assert again.metrics["sharing/views_made"] == 0
+    other_head = train_trial(_params(optimizer="lion"), _context(tmp_path))
+    assert other_head.metrics["sharing/features_made"] == 0
+
+
+def test_a_store_without_room_changes_no_score(tmp_path: Path) -> None:
+    kept = train_trial(_params(), _context(tmp_path / "kept"))
+    full = train_trial(_params(), replace(_context(tmp_path / "full"), max_store_bytes=10_000))
+    _assert_same(kept, full)
+    assert full.metrics["sharing/features_streamed"] > 0
+
+
+def test_no_noise_in_a_fold_reaches_the_model_that_is_validated_on_it(tmp_path: Path) -> None:
+    """Under every kind of policy, those that mix images included; class weights on."""
+    noisy_fold = 1
+    for policy in ("cutmix", "mixup", "augmix+randaugment"):
+        params = _params(policy=policy, class_weights="balanced", learning_rate=0.001)
+        context = _context(tmp_path / policy)
+        data, splits = context.data, context.splits
+        noisy = splits.fold_of == noisy_fold
+        generator = np.random.default_rng(9)
+        images, labels = data.images.copy(), data.labels.copy()
+        images[noisy] = generator.integers(0, 256, images[noisy].shape, dtype=np.uint8)
+        labels[noisy] = generator.integers(0, N_CLASSES, noisy.sum())
+        noise = replace(data, images=images, labels=labels, fingerprint="noise")
+        train = TrainSettings(head_epochs=2, finetune_epochs=0, patience=0)
+        heads = []
+        for version in (data, noise):
+            inputs = TrialInputs.of_folds(params, replace(context, data=version, train=train))
+            clean, shifted = inputs.validation_features()
+            trainer = HeadTrainer(
+                params, inputs.plan, inputs.features_of_epoch, clean, shifted, n_epochs=2, seed=0
+            )
+            for epoch in range(2):
+                trainer.advance(epoch, range(N_FOLDS))
+            for fold in range(N_FOLDS):
+                trainer.remember(fold)
+            heads.append(trainer.best)
+        for ours, theirs in zip(heads[0][noisy_fold], heads[1][noisy_fold], strict=True):
+            np.testing.assert_array_equal(ours, theirs, err_msg=policy)
+        assert np.abs(heads[0][0][0] - heads[1][0][0]).max() > 1e-5
+
+
+def test_the_rung_keeps_a_trial_from_finetuning(tmp_path: Path) -> None:
+    reporter = RecordingReporter(finetunes=False)
+    result = train_trial(_params(), _context(tmp_path, reporter))
+    assert {stage for stage, _, _ in reporter.heard} == {"head"}
+    assert not result.stopped
+    assert reporter.asked == [pytest.approx(result.score)]
+
+
+def test_a_trial_that_the_reporter_ends_keeps_the_scores_of_its_epochs(tmp_path: Path) -> None:
+    result = train_trial(_params(), _context(tmp_path, RecordingReporter(stop_after=2)))
+    assert result.stopped
+    assert len(result.curves["stage"]) == 2
+    assert np.isfinite(result.score)
+
+
+def test_a_network_from_scratch_trains_whole_and_learns(tmp_path: Path) -> None:
+    reporter = RecordingReporter()
+    params = TrialParams(backbone="small_cnn", batch_size=16, learning_rate=0.003)
+    result = train_trial(params, _context(tmp_path, reporter))
+    assert {stage for stage, _, _ in reporter.heard} == {"scratch"}
+    assert len(reporter.heard) == 5
+    assert result.clean > 0.6
+
+
+def test_a_loss_that_is_not_a_number_ends_the_trial_with_the_reason(tmp_path: Path) -> None:
+    params = _params(optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(TrialError, match=r"the loss became (nan|inf) in stage head"):
+        train_trial(params, _context(tmp_path))
+
+
+def test_a_refit_gives_a_plain_model_that_repeats(tmp_path: Path) -> None:
+    context = _context(tmp_path)
+    epochs: dict[Stage, int] = {"head": 2, "finetune": 1}
+    images = np.random.default_rng(1).integers(0, 256, (4, 50, 40, 3), dtype=np.uint8)
+    model = refit(_params(), epochs, context)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    loaded = keras.models.load_model(path)
+    first = np.asarray(model(images))
+    np.testing.assert_allclose(np.asarray(loaded(images)), first, atol=1e-6)
+    again = np.asarray(refit(_params(), epochs, context)(images))
+    np.testing.assert_allclose(again, first, atol=1e-6)
+    red = np.full((1, PX, PX, 3), (200, 40, 40), dtype=np.uint8)
+    assert np.asarray(model(red)).shape == (1, N_CLASSES)
