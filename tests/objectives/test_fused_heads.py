@@ -187,7 +187,7 @@ POINTS = {
 
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS.keys())
 def test_fused_heads_end_where_separate_keras_runs_end(point: dict[str, float]) -> None:
-    params = TrialParams(backbone="small_cnn", batch_size=16, **point)  # type: ignore[arg-type]
+    params = TrialParams(backbone="small_cnn", batch_size=16, **point)
     first = new_heads(
         params,
         n_folds=N_FOLDS,
