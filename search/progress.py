@@ -34,13 +34,14 @@ class LiveProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        beginning = Text("Checking the sweep file, preparing the data ...")
+        self._live = Live(beginning, console=console, auto_refresh=False, transient=True)
         self._last_counts: object = None
         self._last_line_s = float("-inf")
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            self._live.start()
+            self._live.start(refresh=True)
         return self
 
     def __exit__(
@@ -98,7 +99,8 @@ def live_view(document: Document) -> RenderableType:
 
 def summary(document: Document) -> RenderableType:
     """Say in two lines how a sweep stands."""
-    return Group(counts_line(document), Text(best_line(document)))
+    state = Text(f", {document['state']}" if document["state"] != "running" else "")
+    return Group(counts_line(document) + state, Text(best_line(document)))
 
 
 def plain_line(document: Document) -> str:
@@ -115,7 +117,6 @@ def counts_line(document: Document) -> Text:
     text = f"{document['sweep']}: {done} of {document['budget']['trials']} trials done"
     text += f" ({kinds})" if kinds else ""
     text += f", {counts['running']} running" if counts.get("running") else ""
-    text += f", {document['state']}" if document["state"] != "running" else ""
     left_s = document.get("seconds_left")
     return Text(text + (f", {duration(left_s)} left" if left_s else ""), style="bold")
 
@@ -154,7 +155,7 @@ def worker_table(workers: Iterable[Document]) -> Table:
             worker["id"].rpartition("-")[0],
             _or_dash(worker.get("trial")),
             _or_dash(worker.get("stage")),
-            _or_dash(worker.get("epoch")),
+            _epoch(worker),
             fold_scores(worker.get("folds")),
             number(worker.get("score")),
         )
@@ -187,9 +188,14 @@ def _or_dash(value: object) -> str:
     return "-" if value is None else str(value)
 
 
+def _epoch(worker: Document) -> str:
+    """Count epochs as people do, from one."""
+    return "-" if worker.get("epoch") is None else str(worker["epoch"] + 1)
+
+
 def _busy(document: Document) -> list[str]:
     return [
-        f"trial {worker['trial']} {worker.get('stage') or 'begins'} epoch {worker.get('epoch')}"
+        f"trial {worker['trial']} {worker['stage']} epoch {_epoch(worker)}"
         for worker in document.get("workers") or ()
-        if worker.get("trial") is not None and worker.get("epoch") is not None
+        if worker.get("epoch") is not None
     ]

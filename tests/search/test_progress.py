@@ -74,7 +74,7 @@ def test_the_best_line_has_trial_score_clean_and_shifted() -> None:
 def test_the_live_view_shows_each_workers_trial_stage_epoch_and_folds_in_order() -> None:
     shown = text_of(live_view(document()))
     row = next(line for line in shown.splitlines() if line.startswith("here-1"))
-    assert row.split() == ["here-1", "12", "head", "4", "0.5000", "0.7500", "0.6250"]
+    assert row.split() == ["here-1", "12", "head", "5", "0.5000", "0.7500", "0.6250"]
     idle = next(line for line in shown.splitlines() if line.startswith("here-2"))
     assert idle.split()[1:] == ["-", "-", "-", "-"]
 
@@ -98,7 +98,7 @@ def test_without_a_terminal_a_line_comes_when_a_trial_ends_and_not_more_often() 
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
     assert "12 of 40" in lines[0]
-    assert "trial 12 head epoch 4" in lines[0]
+    assert "trial 12 head epoch 5" in lines[0]
     assert "13 of 40" in lines[1]
     assert "\x1b" not in out.getvalue()
 
