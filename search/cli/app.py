@@ -1,12 +1,12 @@
 """The ``foldsweep`` command: its commands by name, none imported before it is asked for."""
 
-import os
 from collections.abc import Sequence
 
 import click
 
 from search.cli.exits import ExitCodes
 from search.cli.lazy import LazyGroup
+from search.cli.quiet_tensorflow import quiet_tensorflow
 
 COMMANDS = {
     "init": "Write a sweep file in which every key stands with its default and a comment.",
@@ -54,8 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Always. 0 done, 1 refused by a gate or a check, 2 wrong input, 70 a bug of
             ours, 130 interrupted.
     """
-    # TensorFlow reads this when it is imported, and its C++ log buries what we have to say.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet_tensorflow()
     with ExitCodes():
         foldsweep.main(
             args=None if arguments is None else list(arguments),

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,6 +9,8 @@ import click
 import pytest
 
 from search.cli.app import COMMANDS, main
+from search.cli.output import print_json, quiet_stdout
+from search.cli.quiet_tensorflow import LEVEL_VARIABLE, without_noise
 from spaces.errors import InputError, RefusedError, TrialError, UnavailableError
 
 HEAVY = ["tensorflow", "keras", "keras_cv", "mlflow", "optuna", "ray", "numpy", "pandas"]
@@ -110,17 +113,11 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_numbers_that_json_does_not_know_become_null(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from search.cli.output import print_json
-
     print_json({"a": float("nan"), "b": [float("inf"), 1.5], "3": {"c": ()}})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.5], "3": {"c": []}}
 
 
 def test_what_libraries_print_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    import os
-
-    from search.cli.output import quiet_stdout
-
     with quiet_stdout():
         print("from Python")
         os.write(1, b"from C\n")
@@ -129,3 +126,24 @@ def test_what_libraries_print_goes_to_standard_error(capfd: pytest.CaptureFixtur
     assert shown.out == "the document\n"
     assert "from Python" in shown.err
     assert "from C" in shown.err
+
+
+def test_what_is_no_start_up_log_is_still_said(capfd: pytest.CaptureFixture[str]) -> None:
+    with without_noise():
+        os.write(
+            2, b"I0000 00:00 port.cc:153] oneDNN is on\nW0000 00:00 cpu\nE0000 no GPU\nhello\n"
+        )
+    assert capfd.readouterr().err == "E0000 no GPU\nhello\n"
+
+
+def test_tensorflow_is_imported_in_silence() -> None:
+    script = (
+        "from search.cli.quiet_tensorflow import quiet_tensorflow\nquiet_tensorflow()\n"
+        "import tensorflow\nprint(tensorflow.__spec__.loader.get_filename('tensorflow'))\n"
+    )
+    free = {name: value for name, value in os.environ.items() if name != LEVEL_VARIABLE}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=free
+    )
+    assert done.stderr == ""
+    assert done.stdout.strip().endswith("__init__.py")
