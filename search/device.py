@@ -96,10 +96,14 @@ def assign_devices(
     return [Device(threads=max(1, cores // settings.count))] * settings.count
 
 
-def set_up_gpus() -> None:
+def set_up_gpus(*, mixed_precision: bool = True) -> None:
     """Let TensorFlow take GPU memory as it needs it, with mixed precision where that is fast.
 
-    To be called in a worker that has a GPU, before anything is computed.
+    To be called in a process that has a GPU, before anything is computed.
+
+    Args:
+        mixed_precision: False for a refit: the model that is registered computes in float32, as
+            it will wherever it is served.
     """
     import keras
     import tensorflow as tf
@@ -112,5 +116,5 @@ def set_up_gpus() -> None:
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         for gpu in gpus
     ]
-    if capability and min(capability) >= (7, 0):
+    if mixed_precision and capability and min(capability) >= (7, 0):
         keras.mixed_precision.set_global_policy("mixed_float16")

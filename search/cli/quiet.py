@@ -16,7 +16,7 @@ def load_tensorflow_quietly() -> None:
         try:
             import tensorflow as tf
 
-            tf.constant(0)
+            tf.config.list_physical_devices()
         except ImportError:
             aside.seek(0)
             os.write(stderr, aside.read())
