@@ -15,6 +15,7 @@ from spaces.errors import InputError, UnavailableError
 FIRST_PORT = 5000
 LAST_PORT = 5100
 STOP_TIMEOUT_S = 10
+STDERR = 2
 
 
 @click.command
@@ -96,7 +97,7 @@ def _is_free(host: str, port: int) -> bool:
 def _serve(command_line: list[str]) -> None:
     # A session of its own, so that ending it reaches the server's children too.
     with (
-        subprocess.Popen(command_line, start_new_session=True) as server,
+        subprocess.Popen(command_line, stdout=STDERR, start_new_session=True) as server,
         _ended_with_us(server),
         _termination_as_interrupt(),
     ):
