@@ -161,23 +161,35 @@ class RunSpool:
         self._journal.append(Message(self._run, kind, body, _now_ms()), durable=durable)
 
 
-def drain(settings: TrackingSettings, folder: Path, timeout_s: float) -> int:
+def drain(
+    settings: TrackingSettings,
+    folder: Path,
+    timeout_s: float,
+    *,
+    on_run: Callable[[str, str], None] | None = None,
+) -> int:
     """Send what processes that no longer live left behind.
 
     Args:
         settings: The MLflow to send to.
         folder: A spool folder, or the parent of several.
         timeout_s: For all of them together.
+        on_run: As for :class:`Outbox`.
 
     Returns:
         The number of messages that still wait; those of living processes don't count.
     """
     deadline_s = time.monotonic() + timeout_s
     locks = sorted([*folder.glob(_OWNER_LOCK), *folder.glob(f"*/{_OWNER_LOCK}")])
-    return sum(_drain_one(settings, lock.parent, deadline_s) for lock in locks)
+    return sum(_drain_one(settings, lock.parent, deadline_s, on_run) for lock in locks)
 
 
-def _drain_one(settings: TrackingSettings, folder: Path, deadline_s: float) -> int:
+def _drain_one(
+    settings: TrackingSettings,
+    folder: Path,
+    deadline_s: float,
+    on_run: Callable[[str, str], None] | None,
+) -> int:
     owner = _owner_lock(folder)
     try:
         owner.acquire(timeout=0)
@@ -187,7 +199,9 @@ def _drain_one(settings: TrackingSettings, folder: Path, deadline_s: float) -> i
     if journal.is_empty():
         _give_back(folder, journal, owner)
         return 0
-    sender = Sender(settings, journal, on_end=lambda: _give_back(folder, journal, owner))
+    sender = Sender(
+        settings, journal, on_run=on_run, on_end=lambda: _give_back(folder, journal, owner)
+    )
     sender.start()
     sender.flush(max(deadline_s - time.monotonic(), 0.0))
     sender.stop()

@@ -17,7 +17,7 @@ from search.failures import STORAGE_ERRORS
 from search.opening import OpenSweep, open_study
 from search.outage import Outage
 from search.settings import child_environment
-from search.worker import free_dead_workers
+from search.worker import free_dead_workers, note_run_of
 from search.worker_main import EXIT_INPUT
 from spaces.errors import InputError
 
@@ -74,7 +74,12 @@ class LocalLauncher:
         finally:
             self._stop_all()
         open_study(self._opened).tell_all()
-        unsent = drain(self._opened.tracking, self._opened.folder / "outbox", DRAIN_S)
+        unsent = drain(
+            self._opened.tracking,
+            self._opened.folder / "outbox",
+            DRAIN_S,
+            on_run=note_run_of(self._opened),
+        )
         if unsent:
             _logger.warning("%d messages still wait for MLflow: launch again to send them", unsent)
 

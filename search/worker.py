@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,9 @@ def run_worker(opened: OpenSweep, device: Device, *, launcher_pid: int | None = 
     """
     crew = opened.crew
     worker_id = crew.join(device.name, device.gpus)
-    outbox = Outbox(opened.tracking, opened.folder / "outbox" / worker_id, on_run=_note_run(opened))
+    outbox = Outbox(
+        opened.tracking, opened.folder / "outbox" / worker_id, on_run=note_run_of(opened)
+    )
     flush_s = FLUSH_WHEN_INTERRUPTED_S
     try:
         with Heartbeat(crew, worker_id, launcher_pid):
@@ -60,7 +62,9 @@ def run_worker(opened: OpenSweep, device: Device, *, launcher_pid: int | None = 
             _logger.warning("MLflow did not take everything; the next launch sends the rest")
 
 
-def _note_run(opened: OpenSweep) -> Any:
+def note_run_of(opened: OpenSweep) -> Callable[[str, str], None]:
+    """Give what writes the MLflow run of a trial into the ledger, when its outbox knows it."""
+
     def note(key: str, run_id: str) -> None:
         opened.slots.note_run(int(key.rpartition("/")[2]), run_id)
 
