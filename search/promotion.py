@@ -72,6 +72,7 @@ def promote(
         UnavailableError: If MLflow or the storage does not answer.
     """
     candidate = choose_candidate(opened.slots.all(), opened.file.sweep, trial)
+    opened.space.check_names(candidate.params)
     target = Target(model or opened.file.sweep, alias, force)
     own = Tools(refit or _own_refit, views or _own_views(opened), on_progress or _say_nothing)
     return _Promotion(opened, candidate, target, own).run()

@@ -88,6 +88,23 @@ class Space:
                 chosen[dimension.name] = suggest(dimension)
         return TrialParams.model_validate(chosen)
 
+    def check_names(self, params: TrialParams) -> None:
+        """Refuse a point whose backbone, weights or policy no trial of this space could have.
+
+        A point that was read from a database may name code to import; a space comes from the
+        sweep file.
+
+        Raises:
+            InputError: Naming the first such value.
+        """
+        for name in ("backbone", "weights", "policy"):
+            dimensions = [d for d in self.dimensions if d.name == name]
+            value = getattr(params, name)
+            if dimensions and not any(d.contains(value) for d in dimensions):
+                if name == "weights" and value == TrialParams(backbone=params.backbone).weights:
+                    continue
+                raise InputError(f"{name} = {value!r} lies outside the sweep's space")
+
     def labelled(self, point: Mapping[str, Value]) -> dict[str, Value]:
         """Translate a point, or a part of one, into the labels that the sampler knows.
 

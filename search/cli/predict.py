@@ -6,7 +6,6 @@ import click
 
 from search.cli.arguments import FilePath
 from search.cli.output import json_option, print_json, quiet_stdout, terminal
-from search.cli.quiet import load_tensorflow_quietly
 from spaces.errors import InputError
 
 
@@ -20,7 +19,6 @@ def command(model_uri: str, paths: tuple[Path, ...], as_json: bool) -> None:
     MODEL_URI is that of a registered model, such as models:/blood-cells@champion.
     """
     with quiet_stdout():
-        load_tensorflow_quietly()
         from search.prediction import predict
 
         predictions = predict(model_uri, list(paths))

@@ -10,7 +10,6 @@ from search.cli.output import (
     side_terminal,
     terminal,
 )
-from search.cli.quiet import load_tensorflow_quietly
 from spaces.errors import RefusedError
 
 
@@ -32,7 +31,6 @@ def command(
     code is 1.
     """
     with quiet_stdout():
-        load_tensorflow_quietly()
         from search.progress import step_display
 
         with step_display(side_terminal()) as say:

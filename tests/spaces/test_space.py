@@ -1,0 +1,123 @@
+"""Spaces: what is drawn, what is narrowed, what is refused."""
+
+import random
+
+import pytest
+
+from spaces.backbones import BACKBONES
+from spaces.default_space import SPACES
+from spaces.errors import InputError
+from spaces.narrowing import resolve_space
+from spaces.params import TrialParams
+from spaces.recipes import RECIPES, resolve_recipe
+from spaces.space import Dimension, Space, Value
+
+
+def _draw(space: Space, seed: int) -> tuple[TrialParams, dict[str, Value]]:
+    generator = random.Random(seed)
+    drawn: dict[str, Value] = {}
+
+    def suggest(dimension: Dimension) -> Value:
+        value = (
+            generator.choice(dimension.choices)
+            if dimension.choices
+            else generator.uniform(dimension.low, dimension.high)
+        )
+        drawn[dimension.label] = value
+        return value
+
+    return space.draw(suggest), drawn
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_point_of_a_named_space_is_a_trial_with_its_own_conditional_parameters(
+    name: str,
+) -> None:
+    for seed in range(200):
+        params, drawn = _draw(SPACES[name], seed)
+        assert params.backbone in BACKBONES
+        assert ("momentum" in drawn) == (params.optimizer == "sgd")
+        assert ("weight_decay" in drawn) == (params.optimizer != "sgd")
+        assert ("focal_gamma" in drawn) == (params.loss == "focal")
+        assert f"{params.optimizer}_learning_rate" in drawn
+        assert len([label for label in drawn if label.endswith("learning_rate")]) == 1
+
+
+def test_weights_left_out_are_those_that_there_are() -> None:
+    assert TrialParams(backbone="resnet50").weights == "imagenet"
+    assert TrialParams(backbone="small_cnn").weights == "none"
+    assert TrialParams(backbone="my_lab.nets:tiny").weights == "none"
+
+
+def test_narrowing_fixes_lists_and_ranges() -> None:
+    space = resolve_space(
+        {
+            "base": "small",
+            "backbone": ["mobilenet_0.25"],
+            "optimizer": "adamw",
+            "learning_rate": {"low": 0.001, "high": 0.002},
+            "dropout": [0.1, 0.2],
+        }
+    )
+    for seed in range(50):
+        params, drawn = _draw(space, seed)
+        assert params.backbone == "mobilenet_0.25"
+        assert params.optimizer == "adamw"
+        assert 0.001 <= params.learning_rate <= 0.002
+        assert params.dropout in (0.1, 0.2)
+        assert not {"momentum", "nesterov", "lion_learning_rate"} & drawn.keys()
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("smal", "unknown space 'smal'; known: small, default"),
+        ({"bakbone": "vgg16"}, "Did you mean 'backbone'"),
+        ({"dropout": {"low": 0.4, "high": 0.1}}, "low 0.4 is above high 0.1"),
+        ({"dropout": {"lo": 0.1}}, "unknown key of space.dropout 'lo'"),
+        ({"dropout": {"low": "a"}}, "'a' is not a number"),
+        ({"learning_rate": {"low": 0.0}}, "a log scale needs low above 0"),
+        ({"optimizer": []}, "optimizer has no choices"),
+        ({"dropout": [[1]]}, "is not a plain value"),
+        ({"backbone": {"low": 1}}, "a range needs both low and high"),
+        ("no_such_module:SPACE", "could not be imported"),
+        ("spaces.errors:NOTHING", "has no attribute 'NOTHING'"),
+        ("spaces.errors:InputError", "not a spaces.space.Space"),
+    ],
+)
+def test_a_wrong_space_is_refused_with_what_to_change(spec: object, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve_space(spec)  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_lie_in_both_spaces(name: str) -> None:
+    for space in SPACES.values():
+        labelled = resolve_recipe(name, space)
+        assert "adamw_learning_rate" in labelled
+        assert "learning_rate" not in labelled
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("robst", "Did you mean 'robust'"),
+        ({"learning_rat": 0.1}, "unknown parameter 'learning_rat'"),
+        ({"dropout": 1.5}, "dropout = 1.5"),
+        ({"dropout": 0.9}, "lies outside the space"),
+        ({"optimizer": "adam"}, "optimizer = 'adam'"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(recipe: object, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve_recipe(recipe, SPACES["small"])  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def test_a_point_from_elsewhere_may_not_name_other_code() -> None:
+    space = resolve_space({"base": "small", "backbone": ["mobilenet_0.25", "small_cnn"]})
+    space.check_names(TrialParams(backbone="mobilenet_0.25"))
+    space.check_names(TrialParams(backbone="small_cnn"))
+    with pytest.raises(InputError, match="backbone = 'evil:code' lies outside"):
+        space.check_names(TrialParams(backbone="evil:code"))
