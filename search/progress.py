@@ -121,10 +121,12 @@ def counts_line(document: Document) -> Text:
     return Text(text + (f", {duration(left_s)} left" if left_s else ""), style="bold")
 
 
-def progress_bar(document: Document) -> ProgressBar:
-    """Draw the share of the budget's trials that have ended."""
+def progress_bar(document: Document) -> RenderableType:
+    """Draw the share of the budget's trials that have ended, on a line of its own."""
     done = sum(document["trials"].get(state, 0) for state in ENDED)
-    return ProgressBar(total=document["budget"]["trials"] or 1, completed=done, width=60)
+    line = Table.grid()
+    line.add_row(ProgressBar(total=document["budget"]["trials"] or 1, completed=done, width=60))
+    return line
 
 
 def best_line(document: Document) -> str:
@@ -132,7 +134,8 @@ def best_line(document: Document) -> str:
     best = document.get("best")
     if not best:
         return "no score yet"
-    scores = ", ".join(f"{k} {number(best.get(k))}" for k in ("clean", "shifted"))
+    kinds = [kind for kind in ("clean", "shifted") if best.get(kind) is not None]
+    scores = ", ".join(f"{kind} {number(best[kind])}" for kind in kinds)
     return f"best: trial {best['trial']} with {number(best['score'])} ({scores})"
 
 

@@ -71,6 +71,16 @@ def test_the_best_line_has_trial_score_clean_and_shifted() -> None:
     assert best_line(document()) == "best: trial 7 with 0.6123 (clean 0.8000, shifted 0.4247)"
 
 
+def test_a_sweep_without_a_shift_shows_no_shifted_score() -> None:
+    best = {"trial": 7, "score": 0.8, "clean": 0.8, "shifted": None}
+    assert best_line(document(best=best)) == "best: trial 7 with 0.8000 (clean 0.8000)"
+
+
+def test_the_live_view_has_a_line_for_each_thing() -> None:
+    lines = text_of(live_view(document(workers=[]))).splitlines()
+    assert [line[:5] for line in lines] == ["cells", "━━━━━", "best:"]
+
+
 def test_the_live_view_shows_each_workers_trial_stage_epoch_and_folds_in_order() -> None:
     shown = text_of(live_view(document()))
     row = next(line for line in shown.splitlines() if line.startswith("here-1"))
