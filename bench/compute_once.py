@@ -8,7 +8,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.cells import Cells, load_cells
 from bench.document import fixed_list_document, real_sweep_document, surroundings
@@ -33,6 +33,16 @@ SHOWN = (
 )
 
 
+class Runner(Protocol):
+    """Runs one part of the benchmark: :func:`bench.parts.run_part`."""
+
+    def __call__(
+        self, name: str, request: Mapping[str, Any], *, home: Path | None = None
+    ) -> Mapping[str, Any]:
+        """Give the part's answer."""
+        ...
+
+
 def main() -> None:
     """Run the benchmark that the arguments ask for."""
     parser = argparse.ArgumentParser(prog="python -m bench.compute_once")
@@ -44,30 +54,31 @@ def main() -> None:
     size = SMALL if asked.small else FULL
     with tempfile.TemporaryDirectory(prefix="foldsweep-bench-") as folder:
         measure = measure_equality if asked.equality else measure_speed
-        document = measure(size, Path(folder))
+        document = measure(size, load_cells(size.image_px), Path(folder))
     if asked.json:
         print(json.dumps(document, indent=1))
     else:
         print("\n".join(f"{name:22} {document[name]:.4g}" for name in SHOWN if name in document))
 
 
-def measure_speed(size: Size, folder: Path) -> dict[str, Any]:
+def measure_speed(size: Size, cells: Cells, folder: Path, run: Runner = run_part) -> dict[str, Any]:
     """Measure the fixed list cold and warm, the real sweep, and the plain loop for both.
 
     Args:
         size: How much is done.
+        cells: The images to take samples of.
         folder: Empty; homes and data are put there.
+        run: Runs the parts.
     """
-    cells = load_cells(size.image_px)
     document = surroundings(size, cells.origin)
     weights = choose_weights(BACKBONES, size.image_px, folder)
     document["weights"] = {name: Path(file).name for name, file in weights.items()}
-    document |= _measure_fixed_list(size, cells, weights, folder)
-    return document | _measure_real_sweep(size, cells, weights, folder)
+    document |= _measure_fixed_list(size, cells, weights, folder, run)
+    return document | _measure_real_sweep(size, cells, weights, folder, run)
 
 
 def _measure_fixed_list(
-    size: Size, cells: Cells, weights: Mapping[str, str], folder: Path
+    size: Size, cells: Cells, weights: Mapping[str, str], folder: Path, run: Runner
 ) -> dict[str, Any]:
     data = cells.sample(size.images).save(folder / "list.npz")
     points = fixed_points(weights, size.heads_per_pair)
@@ -76,32 +87,33 @@ def _measure_fixed_list(
     answers = []
     for name in ("cold", "warm"):
         sweep = fixed_sweep(name, data, points, size)
-        answers.append(run_part("ours", {"sweep": sweep}, home=home))
+        answers.append(run("ours", {"sweep": sweep}, home=home))
         say(f"ours, {name}: {answers[-1]['seconds']:.1f} s")
     request = {
         "data": str(data),
         "points": [point.model_dump(exclude_unset=True) for point in points],
         "size": size.as_dict(),
     }
-    return fixed_list_document(size, run_part("plain", request), *answers)
+    return fixed_list_document(size, run("plain", request), *answers)
 
 
 def _measure_real_sweep(
-    size: Size, cells: Cells, weights: Mapping[str, str], folder: Path
+    size: Size, cells: Cells, weights: Mapping[str, str], folder: Path, run: Runner
 ) -> dict[str, Any]:
     data = cells.sample(size.sweep_images).save(folder / "sweep.npz")
     sweep = real_sweep("real", data, size, weights)
     say(f"real sweep: {size.sweep_trials} trials, {size.sweep_images} images")
-    swept = run_part("sweep", {"sweep": sweep}, home=folder / "sweep-home")
+    swept = run("sweep", {"sweep": sweep}, home=folder / "sweep-home")
     say(f"ours: {swept['seconds']:.1f} s")
     kinds = list({json.dumps(part["kind"]): part["kind"] for part in swept["work"]}.values())
     request = {"data": str(data), "kinds": kinds, "size": size.as_dict()}
-    return real_sweep_document(sweep["space"], swept, run_part("kinds", request)["costs"])
+    return real_sweep_document(sweep["space"], swept, run("kinds", request)["costs"])
 
 
-def measure_equality(size: Size, folder: Path) -> dict[str, Any]:
+def measure_equality(
+    size: Size, cells: Cells, folder: Path, run: Runner = run_part
+) -> dict[str, Any]:
     """Compare out-of-fold accuracies of the plain loop and of ours, trial by trial."""
-    cells = load_cells(size.image_px)
     weights = choose_weights(BACKBONES, size.image_px, folder)
     points = fixed_points(weights, size.equality_heads_per_pair)
     request = {
@@ -110,7 +122,7 @@ def measure_equality(size: Size, folder: Path) -> dict[str, Any]:
         "size": size.as_dict(),
         "folder": str(folder),
     }
-    return surroundings(size, cells.origin) | run_part("equality", request)
+    return surroundings(size, cells.origin) | dict(run("equality", request))
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ class FoldTiming:
     """From building the model to the end of its last epoch."""
     epochs_s: tuple[float, ...]
     """Each epoch with its validation; the first traces the graphs."""
-    validation_s: float
-    """All validation passes together."""
+    validations_s: tuple[float, ...]
+    """The validation pass of each epoch."""
     trained_images: int
     """Images a training epoch reads."""
     validated_images: int
@@ -37,6 +37,17 @@ class FoldTiming:
     def later_epoch_s(self) -> float:
         """Seconds of an epoch after the first, with its validation."""
         return float(np.mean(self.epochs_s[1:] or self.epochs_s))
+
+    @property
+    def validation_s(self) -> float:
+        """Seconds of all validation passes together."""
+        return sum(self.validations_s)
+
+    @property
+    def training_rate(self) -> float:
+        """Images/s at which an epoch after the first trains, its validation left out."""
+        later_s = np.subtract(self.epochs_s, self.validations_s)[1:]
+        return float(self.trained_images / later_s.mean()) if len(later_s) else float("nan")
 
     @property
     def setup_s(self) -> float:
@@ -49,19 +60,19 @@ class _Clock:
 
     def __init__(self) -> None:
         self.epoch_ends_s: list[float] = []
-        self.validation_s = 0.0
+        self.validations_s: list[float] = []
 
     def callback(self) -> keras.callbacks.Callback:
         """Make what ``fit`` calls."""
         return keras.callbacks.LambdaCallback(
-            on_test_begin=lambda *_: self._count_validation(-1),
-            on_test_end=lambda *_: self._count_validation(1),
+            on_test_begin=lambda *_: self.validations_s.append(-time.perf_counter()),
+            on_test_end=lambda *_: self._end_validation(),
             # Validation is over by then.
             on_epoch_end=lambda *_: self.epoch_ends_s.append(time.perf_counter()),
         )
 
-    def _count_validation(self, sign: int) -> None:
-        self.validation_s += sign * time.perf_counter()
+    def _end_validation(self) -> None:
+        self.validations_s[-1] += time.perf_counter()
 
 
 class PlainLoop:
@@ -110,7 +121,11 @@ class PlainLoop:
         marks_s = [began_s, *clock.epoch_ends_s]
         epochs_s = tuple(float(end - begin) for begin, end in pairwise(marks_s))
         return FoldTiming(
-            ended_s - began_s, epochs_s, clock.validation_s, len(train), 2 * len(validation)
+            ended_s - began_s,
+            epochs_s,
+            tuple(clock.validations_s),
+            len(train),
+            2 * len(validation),
         )
 
     def _compiled(

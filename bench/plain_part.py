@@ -124,19 +124,14 @@ def _bare_parts(
         "augmentation_ours": {p: measured[p]["ours_images_per_s"] for p in policies},
         "forward": forwarding,
         "bare_pipeline": {" ".join(p): pipeline_rate(cells, t) for p, t in chosen.items()},
-        "plain_training": {" ".join(p): training_rate(folds) for p, folds in timings.items()},
+        "plain_training": {" ".join(p): _training_rate(folds) for p, folds in timings.items()},
     }
     bound_s = bound_seconds(points, size, augmentation_rates=augmenting, forward_rates=forwarding)
     return {"bound_s": bound_s, "images_per_s": rates}
 
 
-def training_rate(folds: Sequence[FoldTiming]) -> float:
-    """Give the images/s at which the plain loop trains, tracing and validation left out."""
-    rates = [
-        fold.trained_images / (fold.later_epoch_s - fold.validation_s / len(fold.epochs_s))
-        for fold in folds
-    ]
-    return float(np.mean(rates))
+def _training_rate(folds: Sequence[FoldTiming]) -> float:
+    return float(np.mean([fold.training_rate for fold in folds]))
 
 
 def _say(text: str) -> None:
