@@ -36,7 +36,8 @@ def make_pruner(search: SearchSettings, *, epochs: int) -> BasePruner:
         return NopPruner()
     if search.pruner == "hyperband":
         return HyperbandPruner(max_resource=max(2, epochs))
-    kept_percent = 50.0 if search.pruner == "median" else 25.0
+    # A further trial on a pair costs seconds: by default only the hopeless are stopped.
+    kept_percent = 50.0 if search.pruner == "median" else 75.0
     # The first epochs of a learning rate's warm-up say little.
     warmup_epochs = min(3, epochs // 4)
     return PercentilePruner(

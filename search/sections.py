@@ -14,9 +14,9 @@ class SearchSettings(Section):
     """How points are chosen, and when a trial is given up."""
 
     sampler: SamplerName = "tpe"
-    pruner: PrunerName = "median"
-    """``median`` stops a trial below the median of the others at its epoch, ``percentile`` keeps
-    the best quarter, ``hyperband`` runs brackets of successive halving."""
+    pruner: PrunerName = "percentile"
+    """``percentile`` stops a trial in the worst quarter of those at its epoch, ``median`` one in
+    the worse half, ``hyperband`` runs brackets of successive halving."""
     race: bool = True
     """False lets every trial run to its end, whatever the pruner."""
     burst: int = Field(default=6, ge=1)
