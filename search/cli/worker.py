@@ -1,5 +1,6 @@
 """``foldsweep worker``: one worker of a sweep, on any machine that reaches the storage."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -16,6 +17,10 @@ def command(file: Path, data: Path | None, data_option: Path | None) -> None:
     is spent. Workers find each other through FOLDSWEEP_STORAGE_URL.
     """
     data_path = chosen_data(data, data_option)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
     from search.sweep import Sweep
 
-    Sweep.from_yaml(file, data=data_path).work()
+    sweep = Sweep.from_yaml(file, data=data_path)
+    click.echo(f"Joining {sweep.name}; Ctrl-C gives the trial at hand to another worker.", err=True)
+    sweep.work()
+    click.echo(f"Nothing is left to do in {sweep.name}.", err=True)
