@@ -38,8 +38,11 @@ def make_pruner(search: SearchSettings, *, epochs: int) -> BasePruner:
         return HyperbandPruner(max_resource=max(2, epochs))
     # A further trial on a pair costs seconds: by default only the hopeless are stopped.
     kept_percent = 50.0 if search.pruner == "median" else 75.0
-    # The first epochs of a learning rate's warm-up say little.
-    warmup_epochs = min(3, epochs // 4)
+    # The first epochs of a warm-up say little, and those who are judged at every epoch are soon
+    # compared with survivors alone: a few looks at each trial stop the hopeless, not the rest.
     return PercentilePruner(
-        kept_percent, n_startup_trials=STARTUP_TRIALS, n_warmup_steps=warmup_epochs
+        kept_percent,
+        n_startup_trials=STARTUP_TRIALS,
+        n_warmup_steps=epochs // 4,
+        interval_steps=max(1, epochs // 4),
     )
