@@ -38,11 +38,12 @@ def make_pruner(search: SearchSettings, *, epochs: int) -> BasePruner:
         return HyperbandPruner(max_resource=max(2, epochs))
     # A further trial on a pair costs seconds: by default only the hopeless are stopped.
     kept_percent = 50.0 if search.pruner == "median" else 75.0
-    # The first epochs of a warm-up say little, and those who are judged at every epoch are soon
-    # compared with survivors alone: a few looks at each trial stop the hopeless, not the rest.
+    # The first epochs of a warm-up say little; judged at every epoch, a trial is soon compared with
+    # survivors alone; and where most trials have stopped early, the few that go on are no measure.
     return PercentilePruner(
         kept_percent,
         n_startup_trials=STARTUP_TRIALS,
         n_warmup_steps=epochs // 4,
         interval_steps=max(1, epochs // 4),
+        n_min_trials=STARTUP_TRIALS,
     )
