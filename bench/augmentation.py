@@ -25,8 +25,8 @@ import tensorflow as tf
 from objectives.augmentation import augmenter
 from objectives.augmentation.keras_cv_augmenter import keras_cv_layer, keras_layers
 from objectives.records import ImageArray, LabelledImages
-from objectives.store import ArrayStore
-from objectives.views import Views
+from objectives.store.array_store import ArrayStore
+from objectives.views.views import Views
 from spaces.operations import Flip, Geometric, Operation
 from spaces.policies import parse_policy
 

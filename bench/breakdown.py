@@ -12,17 +12,18 @@ HEADS = "heads"
 
 def our_targets() -> list[Target]:
     """Name the functions whose seconds tell where the time of a sweep goes."""
-    from mlruns_config.delivery import Delivery
-    from mlruns_config.outbox import Outbox
-    from objectives import head_stage, trial
-    from objectives.features import FeatureExtractor
-    from objectives.store import ArrayStore
-    from objectives.view_rendering import ViewRenderer
+    from mlruns_config.outbox.delivery import Delivery
+    from mlruns_config.outbox.outbox import Outbox
+    from objectives import trial
+    from objectives.networks.features import FeatureExtractor
+    from objectives.store.array_store import ArrayStore
+    from objectives.training import head_stage
+    from objectives.views.rendering import ViewRenderer
     from search import opening
-    from search.reporter import TrialReporter
-    from search.run_record import RunRecord
-    from search.slots import SlotBook
-    from search.study import SweepStudy
+    from search.ledger.slots import SlotBook
+    from search.study.reporter import TrialReporter
+    from search.study.study import SweepStudy
+    from search.workers.run_record import RunRecord
 
     return [
         (opening, "prepare_data", "opening: audit, resize, folds"),

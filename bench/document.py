@@ -13,7 +13,7 @@ import psutil
 
 from bench.real_sweep import Kind, KindCost, Work, plain_seconds
 from bench.sizes import Size
-from search.provenance import git_commit, library_versions
+from search.workers.provenance import git_commit, library_versions
 
 Answer = Mapping[str, Any]
 ALSO_INSTALLED = ("mlflow", "sqlalchemy", "scikit-learn")

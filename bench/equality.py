@@ -22,9 +22,9 @@ from bench.augmentation_layers import OneHot, augment_once
 from bench.fixed_list import SHIFT
 from bench.plain_model import build_classifier, class_weight, make_loss, make_optimizer
 from bench.sizes import Size
-from objectives.backbones import build_backbone
 from objectives.data import load_source, prepare
-from objectives.network import pool
+from objectives.networks.backbones import build_backbone
+from objectives.networks.network import pool
 from objectives.records import LabelledImages, Splits, TrialContext
 from objectives.settings import TrainSettings, ValidationSettings
 from objectives.splits import draw_splits

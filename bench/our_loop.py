@@ -23,9 +23,9 @@ IMPORTED_FIRST = (
     "objectives.augmentation.opencv_augmenter",
     "objectives.audit",
     "objectives.splits",
-    "search.worker",
-    "search.launcher",
-    "mlruns_config.delivery",
+    "search.workers.worker",
+    "search.workers.launcher",
+    "mlruns_config.outbox.delivery",
 )
 
 
@@ -86,7 +86,7 @@ def _check(counts: Mapping[str, int], folder: Path) -> None:
 
 def stored_bytes(home: Path) -> Mapping[str, Any]:
     """Say how many bytes views and features take on disk, on the average of each kind."""
-    from objectives.store import ArrayStore
+    from objectives.store.array_store import ArrayStore
 
     entries = ArrayStore(home / "store", max_bytes=2**62).entries()
     views = [entry.n_bytes for entry in entries if "backbone" not in entry.key]

@@ -14,7 +14,7 @@ from bench.augmentation_layers import OneHot, augment_once, augmented_batches, p
 from bench.cells import Cells
 from bench.fixed_list import SHIFT, STRENGTH
 from bench.plain_model import build_model, class_weight, make_loss, make_optimizer
-from objectives.backbones import build_backbone
+from objectives.networks.backbones import build_backbone
 from objectives.records import ImageArray, RowArray
 from spaces.params import TrialParams
 
@@ -113,6 +113,7 @@ class PlainLoop:
             self._training(params, train),
             validation_data=self._validation(validation, params.batch_size),
             epochs=n_epochs,
+            steps_per_epoch=_steps(train, params),
             class_weight=class_weight(params, self._labels[train], self._n_classes),
             callbacks=[clock.callback()],
             verbose=0,
@@ -139,10 +140,9 @@ class PlainLoop:
             else _frozen_backbone(params.backbone, params.weights, image_px)
         )
         model = build_model(params, backbone, self._n_classes, unfrozen=unfrozen)
-        steps = -(-len(train) // params.batch_size)
         peak = params.learning_rate * (params.finetune_lr_factor if unfrozen else 1.0)
         model.compile(
-            make_optimizer(params, peak=peak, horizon=steps * n_epochs),
+            make_optimizer(params, peak=peak, horizon=_steps(train, params) * n_epochs),
             make_loss(params, self._labels[train], self._n_classes),
             metrics=["accuracy"],
             # On a CPU, XLA takes longer to compile a fold than it saves.
@@ -162,6 +162,10 @@ class PlainLoop:
     def _validation(self, rows: RowArray, batch_size: int) -> Any:
         both: ImageArray = np.concatenate([self._images[rows], self._shifted[rows]])
         return plain_batches(both, np.concatenate([self._one_hot[rows]] * 2), batch_size)
+
+
+def _steps(rows: RowArray, params: TrialParams) -> int:
+    return -(-len(rows) // params.batch_size)
 
 
 @lru_cache(maxsize=4)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from objectives.network import Network, freeze_below, pool
+from objectives.networks.network import Network, freeze_below, pool
 from objectives.records import LabelArray
 from spaces.params import TrialParams
 

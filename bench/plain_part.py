@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import augmentation
 from bench.bound import bound_seconds
 from bench.cells import Cells
-from bench.fixed_list import SHIFT
+from bench.fixed_list import SHIFT, STRENGTH
 from bench.memory import AnonymousMemory
 from bench.plain_loop import FoldTiming, PlainLoop
-from bench.rates import forward_rate, pipeline_rate
+from bench.rates import augmentation_rate, forward_rate, pipeline_rate
 from bench.real_sweep import Kind, KindCost, params_of_kind
 from bench.sizes import Size
 from spaces.params import TrialParams
@@ -116,12 +115,10 @@ def _bare_parts(
 ) -> dict[str, Any]:
     policies = sorted({point.policy for point in points} | {SHIFT})
     weights = {point.backbone: point.weights for point in points}
-    measured = augmentation.measure(cells.images, policies)["policies"]
-    augmenting = {policy: measured[policy]["keras_cv_images_per_s"] for policy in policies}
+    augmenting = {policy: augmentation_rate(cells, policy, STRENGTH) for policy in policies}
     forwarding = {name: forward_rate(cells, name, weights[name]) for name in sorted(weights)}
     rates = {
         "augmentation_keras_cv": augmenting,
-        "augmentation_ours": {p: measured[p]["ours_images_per_s"] for p in policies},
         "forward": forwarding,
         "bare_pipeline": {" ".join(p): pipeline_rate(cells, t) for p, t in chosen.items()},
         "plain_training": {" ".join(p): _training_rate(folds) for p, folds in timings.items()},

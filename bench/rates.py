@@ -1,7 +1,9 @@
-"""Images a second of the bare parts: forward pass alone, and augmentation followed by it."""
+"""Images a second of the bare parts, in full flow: augmentation, forward pass, both in a row."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterator
+from itertools import cycle, islice
 from typing import Any
 
 import keras
@@ -11,37 +13,42 @@ import tensorflow as tf
 from bench.augmentation_layers import augmented_batches
 from bench.cells import Cells
 from bench.fixed_list import BATCH_SIZE
-from objectives.backbones import build_backbone
-from objectives.network import pool
+from objectives.networks.backbones import build_backbone
+from objectives.networks.network import pool
 from spaces.params import TrialParams
 
-REPEATS = 2
+PASSES = 2
+Batches = Iterator[Any]
+
+
+def augmentation_rate(cells: Cells, policy: str, strength: str) -> float:
+    """Measure keras-cv's layers in tf.data alone, in images/s."""
+    return _rate(cells, _augmented(cells, policy, strength))
 
 
 def forward_rate(cells: Cells, backbone: str, weights: str) -> float:
     """Measure a frozen backbone's forward pass over images in memory alone, in images/s."""
     forward = _forward(backbone, weights, cells.images.shape[1])
     starts = range(0, len(cells.images), BATCH_SIZE)
-    return _rate(
-        len(cells.images),
-        lambda: _exhaust(forward(cells.images[s : s + BATCH_SIZE]).numpy() for s in starts),
-    )
+    batches = (cells.images[start : start + BATCH_SIZE] for start in cycle(starts))
+    return _rate(cells, (forward(batch).numpy() for batch in batches))
 
 
 def pipeline_rate(cells: Cells, params: TrialParams) -> float:
-    """Measure augmentation and forward pass in one tf.data pipeline, without training."""
-    labels = np.zeros((len(cells.images), 1), np.float32)
+    """Measure augmentation and forward pass in one pipeline, without training, in images/s."""
     forward = _forward(params.backbone, params.weights, cells.images.shape[1])
-    batches = augmented_batches(
-        cells.images,
-        labels,
-        policy=params.policy,
-        strength=params.strength,
-        batch_size=BATCH_SIZE,
+    batches = _augmented(cells, params.policy, params.strength)
+    return _rate(cells, (forward(images).numpy() for images, _ in batches))
+
+
+def _augmented(cells: Cells, policy: str, strength: str) -> Batches:
+    labels = np.zeros((len(cells.images), 1), np.float32)
+    batches: Batches = iter(
+        augmented_batches(
+            cells.images, labels, policy=policy, strength=strength, batch_size=BATCH_SIZE
+        )
     )
-    return _rate(
-        len(cells.images), lambda: _exhaust(forward(images).numpy() for images, _ in batches)
-    )
+    return batches
 
 
 def _forward(backbone: str, weights: str, image_px: int) -> Any:
@@ -53,16 +60,12 @@ def _forward(backbone: str, weights: str, image_px: int) -> Any:
     )
 
 
-def _exhaust(items: Iterable[Any]) -> None:
-    for _ in items:
-        pass
-
-
-def _rate(n_images: int, work: Callable[[], Any]) -> float:
-    work()  # traces, and warms the caches
+def _rate(cells: Cells, endless: Batches) -> float:
+    """Take the fastest pass after one that traces, sets up and warms the caches."""
+    n_batches = -(-len(cells.images) // BATCH_SIZE)
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(1 + PASSES):
         began_s = time.perf_counter()
-        work()
+        deque(islice(endless, n_batches), maxlen=0)
         seconds.append(time.perf_counter() - began_s)
-    return n_images / min(seconds)
+    return len(cells.images) / min(seconds[1:])

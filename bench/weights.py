@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from objectives.weights_files import keras_models_folder
+from objectives.networks.weights_files import keras_models_folder
 from spaces.backbones import find_backbone
 
 

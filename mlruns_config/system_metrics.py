@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from mlruns_config.names import SYSTEM_PREFIX
-from mlruns_config.outbox import RunSpool
+from mlruns_config.outbox.outbox import RunSpool
 from mlruns_config.settings import prepare_mlflow_environment
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from objectives.head_stage import HeadTrainer, hash_seed
-from objectives.network import Network, servable_model
-from objectives.network_stage import NetworkTrainer
+from objectives.networks.network import Network, servable_model
 from objectives.records import Stage, TrialContext
+from objectives.training.head_stage import HeadTrainer, hash_seed
+from objectives.training.network_stage import NetworkTrainer
 from objectives.trial import stage_learning_rate, stage_network
 from objectives.trial_inputs import TrialInputs
 from spaces.params import TrialParams

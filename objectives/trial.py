@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import numpy as np
 
-from objectives.head_stage import Ahead, HeadTrainer, hash_seed
-from objectives.history import History
-from objectives.metrics import score_predictions, summarise
-from objectives.network import Network, build_network, freeze_below
-from objectives.network_stage import NetworkTrainer
+from objectives.evaluation.history import History
+from objectives.evaluation.metrics import score_predictions, summarise
+from objectives.networks.network import Network, build_network, freeze_below
 from objectives.records import FloatArray, Stage, TrialContext, TrialResult
-from objectives.stages import FoldTrainer, run_stage
+from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
+from objectives.training.network_stage import NetworkTrainer
+from objectives.training.stages import FoldTrainer, run_stage
 from objectives.trial_artifacts import write_artifacts
 from objectives.trial_inputs import TrialInputs
 from spaces.params import TrialParams

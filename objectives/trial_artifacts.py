@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from objectives.history import History
-from objectives.metrics import confusion_matrix
-from objectives.pictures import (
+from objectives.evaluation.history import History
+from objectives.evaluation.metrics import confusion_matrix
+from objectives.evaluation.pictures import (
     draw_confusion,
     draw_curves,
     draw_policy_gallery,

@@ -6,12 +6,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from objectives.augmentation import augmenter
-from objectives.class_balance import balanced_class_weights
-from objectives.features import FeatureArray, FeatureExtractor, FeatureStore
-from objectives.head_stage import FoldPlan, hash_seed
+from objectives.networks.features import FeatureArray, FeatureExtractor, FeatureStore
 from objectives.records import FloatArray, ImageArray, TrialContext
-from objectives.store import ArrayStore
-from objectives.views import Purpose, SharingCounts, ViewKey, Views
+from objectives.store.array_store import ArrayStore
+from objectives.training.class_balance import balanced_class_weights
+from objectives.training.head_stage import FoldPlan, hash_seed
+from objectives.views.views import Purpose, SharingCounts, ViewKey, Views
 from spaces.params import TrialParams
 
 SHIFT_STRENGTH = "medium"

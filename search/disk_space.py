@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from objectives.store import ArrayStore, Freed, Key
-from search.ledger import Ledger, SweepRow
+from objectives.store.array_store import ArrayStore, Freed, Key
+from search.ledger.slots import FINISHED, SlotBook
+from search.ledger.storage import Storage
+from search.ledger.sweeps import Ledger, SweepRow
 from search.settings import RuntimeSettings
-from search.slots import FINISHED, SlotBook
 from search.status import read_status
-from search.storage import Storage
-from search.stored import stored_file
+from search.sweep_file.stored import stored_file
 
 STORE_FOLDER = "store"
 

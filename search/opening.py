@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlruns_config.settings import TrackingSettings
-from search.crew import Crew
-from search.ledger import Ledger, SweepRow
+from search.ledger.crew import Crew
+from search.ledger.slots import SlotBook
+from search.ledger.storage import Storage, connect
+from search.ledger.sweeps import Ledger, SweepRow
 from search.preparation import Prepared, check_data, prepare_data
 from search.settings import RuntimeSettings
-from search.slots import SlotBook
-from search.storage import Storage, connect
-from search.stored import stored_file
-from search.sweep_file import SweepFile, changes_that_affect_scores
+from search.sweep_file.stored import stored_file
+from search.sweep_file.sweep_file import SweepFile, changes_that_affect_scores
 from spaces.errors import InputError
 from spaces.narrowing import resolve_space
 from spaces.recipes import resolve_recipe
@@ -20,7 +20,7 @@ from spaces.references import load_reference
 from spaces.space import Space, Value
 
 if TYPE_CHECKING:
-    from search.study import SweepStudy
+    from search.study.study import SweepStudy
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
     Raises:
         InputError: At the first name, value or file that is wrong.
     """
-    from objectives.weights_files import check_backbones
+    from objectives.networks.weights_files import check_backbones
     from spaces.policies import load_policy
 
     check_data(file)
@@ -139,7 +139,7 @@ def enqueue_points(opened: OpenSweep, points: list[dict[str, Value]]) -> None:
 
 def open_study(opened: OpenSweep) -> "SweepStudy":
     """Open the sweep's Optuna study."""
-    from search.study import SweepStudy
+    from search.study.study import SweepStudy
 
     train = opened.file.train
     return SweepStudy(

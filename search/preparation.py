@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from objectives.records import LabelledImages, Splits
 from search.settings import RuntimeSettings
-from search.sweep_file import SweepFile
+from search.sweep_file.sweep_file import SweepFile
 from spaces.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
     Raises:
         InputError: If the data cannot be used as it is; then nothing is left behind.
     """
-    from objectives.splits import load_splits
-
     from objectives.data import load_source, prepare
+    from objectives.splits import load_splits
 
     source = load_source(file.data.path)
     with _made_whole(images_folder(file, settings)) as folder:
@@ -80,9 +79,9 @@ def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
 
 def _draw(file: SweepFile, source: "ImageSource", data: LabelledImages, path: Path) -> Splits:
     import numpy as np
-    from objectives.splits import draw_splits, save_splits
 
     from objectives.audit import audit, load_excluded_rows, write_report
+    from objectives.splits import draw_splits, save_splits
 
     report = audit(source)
     if file.data.exclude == "audit":

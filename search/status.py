@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search.budget import time_is_up
-from search.crew import Crew, WorkerRow, gpu_hours, run_hours
-from search.ledger import SweepRow
-from search.sections import BudgetSettings
-from search.slots import FINISHED, Slot, SlotBook
-from search.storage import Storage
-from search.stored import stored_file
+from search.ledger.crew import Crew, WorkerRow, gpu_hours, run_hours
+from search.ledger.slots import FINISHED, Slot, SlotBook
+from search.ledger.storage import Storage
+from search.ledger.sweeps import SweepRow
+from search.sweep_file.sections import BudgetSettings
+from search.sweep_file.stored import stored_file
+from search.workers.budget import time_is_up
 
 LEADERBOARD_LENGTH = 10
 

@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.ledger import Ledger, SweepRow
+from search.ledger.storage import Storage, connect
+from search.ledger.sweeps import Ledger, SweepRow
 from search.settings import RuntimeSettings
 from search.status import SweepStatus, TrialRecord, read_status, trial_records
-from search.storage import Storage, connect
-from search.stored import stored_file
-from search.sweep_file import SweepFile, check_sweep, load_sweep_file
+from search.sweep_file.stored import stored_file
+from search.sweep_file.sweep_file import SweepFile, check_sweep, load_sweep_file
 from spaces.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from search.promotion_report import Promotion
+    from search.promotion.report import Promotion
 
 
 class Sweep:
@@ -111,10 +111,10 @@ class Sweep:
             UnavailableError: If the storage or MLflow does not answer.
             KeyboardInterrupt: After Ctrl-C; launch again to go on.
         """
-        from search.device import assign_devices, find_gpus
-        from search.interruption import orderly_interruption
-        from search.launcher import LocalLauncher
         from search.opening import open_or_create
+        from search.workers.device import assign_devices, find_gpus
+        from search.workers.interruption import orderly_interruption
+        from search.workers.launcher import LocalLauncher
 
         def show() -> None:
             if on_progress is not None:
@@ -135,10 +135,10 @@ class Sweep:
             UnavailableError: If the storage does not answer.
             KeyboardInterrupt: After Ctrl-C; the trial was given back then.
         """
-        from search.device import assign_devices, find_gpus, set_up_gpus
-        from search.interruption import orderly_interruption
         from search.opening import open_or_create
-        from search.worker import run_worker
+        from search.workers.device import assign_devices, find_gpus, set_up_gpus
+        from search.workers.interruption import orderly_interruption
+        from search.workers.worker import run_worker
 
         self.refuse_unless_runnable()
         with orderly_interruption():
@@ -158,7 +158,7 @@ class Sweep:
 
     def trial_records(self) -> list[TrialRecord]:
         """Read every trial that was begun, in the order of their numbers."""
-        from search.slots import SlotBook
+        from search.ledger.slots import SlotBook
 
         return trial_records(SlotBook(self.storage, self._row().id).all())
 
@@ -225,7 +225,7 @@ class Sweep:
             InputError: If the sweep was not launched, or the trial cannot be promoted.
         """
         from search.opening import open_or_create
-        from search.promotion import promote
+        from search.promotion.promote import promote
 
         self._row()
         self.refuse_unless_runnable()

@@ -19,7 +19,7 @@ def command(model_uri: str, paths: tuple[Path, ...], as_json: bool) -> None:
     MODEL_URI is that of a registered model, such as models:/blood-cells@champion.
     """
     with quiet_stdout():
-        from search.prediction import predict
+        from search.prediction.predict import predict
 
         predictions = predict(model_uri, list(paths))
     if as_json:

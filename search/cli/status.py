@@ -59,10 +59,10 @@ def _watched(sweep: "Sweep") -> "SweepStatus":
 
 def _list_sweeps(*, as_json: bool) -> None:
     with quiet_stdout():
-        from search.ledger import Ledger
+        from search.ledger.storage import connect
+        from search.ledger.sweeps import Ledger
         from search.settings import RuntimeSettings
         from search.status import read_status
-        from search.storage import connect
 
         settings = RuntimeSettings.from_environment()
         documents = []

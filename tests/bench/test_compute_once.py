@@ -21,7 +21,7 @@ from bench.plain_part import scaled_seconds
 from bench.real_sweep import Kind, KindCost, Work, plain_seconds, work_of_curves
 from bench.sizes import FULL, SMALL
 from bench.stopwatch import Stopwatch
-from search.sweep_file import check_sweep
+from search.sweep_file.sweep_file import check_sweep
 from spaces.narrowing import resolve_space
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe

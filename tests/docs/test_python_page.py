@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from search.prediction import predict
+from search.prediction.predict import predict
 from search.sweep import Sweep
 from tests.docs.pages import ROOT, code_blocks, table_rows
 from tests.search.cli.conftest import write_images

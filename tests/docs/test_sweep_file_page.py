@@ -8,8 +8,8 @@ import yaml
 from pydantic import BaseModel
 
 from search.cli.init import sweep_file_text
-from search.sweep_file import SweepFile, check_sweep, load_sweep_file
-from search.yaml_reading import parse_yaml
+from search.sweep_file.sweep_file import SweepFile, check_sweep, load_sweep_file
+from search.sweep_file.yaml_reading import parse_yaml
 from spaces.backbones import BACKBONES
 from spaces.default_space import SPACES
 from spaces.narrowing import resolve_space

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from search.sweep_file import load_sweep_file
+from search.sweep_file.sweep_file import load_sweep_file
 from spaces.backbones import find_backbone
 from spaces.narrowing import resolve_space
 from spaces.policies import parse_policy

@@ -15,16 +15,16 @@ from mlflow.entities import Run
 
 from mlruns_config.client import connect, ensure_experiment
 from mlruns_config.dataset import DatasetInfo
-from mlruns_config.delivery import Delivery
-from mlruns_config.messages import Message, RunReference
 from mlruns_config.names import TAG_KEY
-from mlruns_config.outbox import Outbox, drain
+from mlruns_config.outbox.delivery import Delivery
+from mlruns_config.outbox.messages import Message, RunReference
+from mlruns_config.outbox.outbox import Outbox, drain
 from tests.mlruns_config.mlflow_server import MlflowServer, free_port
 
 WRITER = """
 import os, signal, sys, time
 from pathlib import Path
-from mlruns_config.outbox import Outbox
+from mlruns_config.outbox.outbox import Outbox
 from mlruns_config.settings import TrackingSettings
 uri, spool, key, end, barrier = sys.argv[1:]
 outbox = Outbox(TrackingSettings(uri, None), Path(spool))

@@ -15,11 +15,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from mlruns_config.batches import batches, param_entities
 from mlruns_config.client import connect
-from mlruns_config.journal import Journal
-from mlruns_config.messages import Message, RunReference
-from mlruns_config.outbox import Outbox, RunSpool, drain
+from mlruns_config.outbox.batches import batches, param_entities
+from mlruns_config.outbox.journal import Journal
+from mlruns_config.outbox.messages import Message, RunReference
+from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.settings import TrackingSettings
 from mlruns_config.system_metrics import SystemMetrics
 from spaces.errors import InputError, UnavailableError
@@ -195,8 +195,8 @@ def test_a_full_disk_loses_only_what_did_not_fit(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from mlruns_config.journal import Journal
-from mlruns_config.messages import Message, RunReference
+from mlruns_config.outbox.journal import Journal
+from mlruns_config.outbox.messages import Message, RunReference
 journal = Journal(Path(sys.argv[1]))
 run = RunReference("e", "k", "n", None, 1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mlruns_config.client import ensure_experiment
-from mlruns_config.promotion_run import PromotionRun
-from mlruns_config.registry import (
+from mlruns_config.registry.promotion_run import PromotionRun
+from mlruns_config.registry.registry import (
     Version,
     find_alias,
     load_classifier,
@@ -17,9 +17,9 @@ from mlruns_config.registry import (
     registry,
     tag_version,
 )
-from mlruns_config.saved_classifier import load_folder
+from mlruns_config.registry.saved_classifier import load_folder
+from mlruns_config.registry.verification import verify_version
 from mlruns_config.settings import TrackingSettings
-from mlruns_config.verification import verify_version
 from spaces.errors import InputError, RefusedError, UnavailableError
 
 CLASSES = ("lymphocyte", "eosinophil", "red cell")

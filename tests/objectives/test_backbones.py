@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.backbones import build_backbone
-from objectives.network import build_network, freeze_below, servable_model
-from objectives.weights_files import check_backbones, keras_models_folder
+from objectives.networks.backbones import build_backbone
+from objectives.networks.network import build_network, freeze_below, servable_model
+from objectives.networks.weights_files import check_backbones, keras_models_folder
 from spaces.backbones import BACKBONES
 from spaces.errors import InputError
 from spaces.narrowing import resolve_space
@@ -68,7 +68,7 @@ def test_pixels_are_scaled_as_keras_preprocesses_them(family: str) -> None:
     module = getattr(keras.applications, KERAS_MODULE_OF_FAMILY.get(family, family))
     wanted = module.preprocess_input(pixels.copy())
     inputs = keras.Input((px, px, 3))
-    from objectives.backbones import _scale
+    from objectives.networks.backbones import _scale
 
     scaled = np.asarray(keras.Model(inputs, _scale(inputs * 1.0, backbone.scaling))(pixels))
     np.testing.assert_allclose(scaled, wanted, atol=1e-4)

@@ -3,7 +3,7 @@ import pytest
 import scipy.stats
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
-from objectives.bootstrap import draw_resamples, estimate, replicate
+from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
 from objectives.settings import Metric
 from spaces.errors import InputError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from objectives.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from objectives.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from spaces.errors import InputError
 from tests.objectives.augmentation.real_pictures import crops
 

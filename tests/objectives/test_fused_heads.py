@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.batches import shared_batches
-from objectives.class_balance import balanced_class_weights
-from objectives.fused_heads import (
+from objectives.training.batches import shared_batches
+from objectives.training.class_balance import balanced_class_weights
+from objectives.training.fused_heads import (
     EpochData,
     HeadForm,
     HeadStack,

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from objectives.history import FoldOutcome, History
+from objectives.evaluation.history import FoldOutcome, History
 from objectives.records import Stage
 from objectives.settings import ValidationSettings
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from objectives.bootstrap import Estimate
-from objectives.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from objectives.holdout import (
+from objectives.evaluation.bootstrap import Estimate
+from objectives.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from objectives.evaluation.holdout import (
     HoldoutPredictions,
     HoldoutScores,
     HoldoutViews,
@@ -14,9 +14,9 @@ from objectives.holdout import (
     predict_holdout,
     score_holdout,
 )
-from objectives.holdout_pictures import draw_holdout_scores
-from objectives.holdout_views import make_holdout_views
-from objectives.metrics import score_predictions
+from objectives.evaluation.holdout_pictures import draw_holdout_scores
+from objectives.evaluation.holdout_views import make_holdout_views
+from objectives.evaluation.metrics import score_predictions
 from objectives.records import LabelledImages
 from objectives.settings import Metric, ValidationSettings
 from spaces.errors import InputError

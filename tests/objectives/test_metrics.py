@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from objectives.metrics import (
+from objectives.evaluation.metrics import (
     calibration_error,
     confusion_matrix,
     log_loss,

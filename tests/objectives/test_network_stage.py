@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.batches import shared_batches
-from objectives.head_stage import FoldPlan, hash_seed
-from objectives.network import build_network, freeze_below
-from objectives.network_stage import NetworkTrainer
+from objectives.networks.network import build_network, freeze_below
+from objectives.training.batches import shared_batches
+from objectives.training.head_stage import FoldPlan, hash_seed
+from objectives.training.network_stage import NetworkTrainer
 from spaces.params import TrialParams
 
 N_ROWS, PX, N_CLASSES, N_FOLDS, N_EPOCHS, SEED = 30, 16, 3, 2, 2, 4

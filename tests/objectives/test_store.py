@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from objectives.store import ArrayStore, ArrayWriter, Freed, StoreCounts, StoreFull
+from objectives.store.array_store import ArrayStore, ArrayWriter, Freed, StoreCounts, StoreFull
 from spaces.errors import FoldsweepError, InputError
 
 MB = 10**6
@@ -341,7 +341,8 @@ def test_an_entry_that_another_process_has_open_is_not_evicted(tmp_path: Path) -
     store = ArrayStore(tmp_path, max_bytes=10_000)
     store.get(key_of(1), producer(1))
     code = (
-        "import sys; from pathlib import Path; from objectives.store import ArrayStore\n"
+        "import sys; from pathlib import Path\n"
+        "from objectives.store.array_store import ArrayStore\n"
         "store = ArrayStore(Path(sys.argv[1]), max_bytes=10_000)\n"
         "arrays = store.peek({'view': 1, 'policy': 'none'})\n"
         "print('open', flush=True); sys.stdin.read()\n"
@@ -492,7 +493,7 @@ def test_collecting_removes_entries_without_a_readable_key(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from objectives.store import ArrayStore
+from objectives.store.array_store import ArrayStore
 def produce(writer):
     writer.create("x", (4000,), "uint8")[:100] = 9
     os.kill(os.getpid(), signal.SIGKILL)
@@ -503,7 +504,7 @@ RACER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from objectives.store import ArrayStore
+from objectives.store.array_store import ArrayStore
 folder, log, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 store = ArrayStore(folder, max_bytes=10**9)
 def produce_of(number):

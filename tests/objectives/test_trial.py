@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.head_stage import HeadTrainer
 from objectives.records import LabelledImages, Splits, Stage, TrialContext, TrialResult
 from objectives.refit import refit
 from objectives.settings import TrainSettings, ValidationSettings
+from objectives.training.head_stage import HeadTrainer
 from objectives.trial import train_trial
 from objectives.trial_inputs import TrialInputs
 from spaces.errors import TrialError

@@ -14,8 +14,8 @@ import pytest
 
 from objectives.augmentation import augmenter
 from objectives.records import ImageArray, LabelledImages
-from objectives.store import ArrayStore
-from objectives.views import SharingCounts, ViewKey, Views
+from objectives.store.array_store import ArrayStore
+from objectives.views.views import SharingCounts, ViewKey, Views
 from spaces.errors import InputError
 from tests.objectives.augmentation.real_pictures import crops
 
@@ -198,7 +198,7 @@ def test_a_full_store_gives_the_same_view_on_the_fly(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("objectives.views._MEMORY_SHARE_OF_UNSTORED", spare_share)
+    monkeypatch.setattr("objectives.views.views._MEMORY_SHARE_OF_UNSTORED", spare_share)
     views = _views(tmp_path, max_bytes=1000)
     key = views.key("augmix+cutmix+mixup+flip", "medium", 0, "train")
     with caplog.at_level(logging.WARNING):

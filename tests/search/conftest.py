@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from search.storage import Storage, connect
+from search.ledger.storage import Storage, connect
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from objectives.store import ArrayStore, ArrayWriter, Key
+from objectives.store.array_store import ArrayStore, ArrayWriter, Key
 from search.disk_space import free_space
-from search.ledger import Ledger
+from search.ledger.storage import Storage, connect
+from search.ledger.sweeps import Ledger
+from search.ledger.tables import slots
 from search.settings import RuntimeSettings
-from search.storage import Storage, connect
-from search.sweep_file import check_sweep
-from search.tables import slots
+from search.sweep_file.sweep_file import check_sweep
 
 
 @pytest.fixture

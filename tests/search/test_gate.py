@@ -4,7 +4,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import f1_score, log_loss
 
 from objectives.settings import Metric
-from search.gate import constant_score, decide
+from search.promotion.gate import constant_score, decide
 from spaces.errors import InputError
 
 

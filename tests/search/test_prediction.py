@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from mlruns_config.client import ensure_experiment
-from mlruns_config.promotion_run import PromotionRun
-from mlruns_config.registry import log_classifier, move_alias, register
+from mlruns_config.registry.promotion_run import PromotionRun
+from mlruns_config.registry.registry import log_classifier, move_alias, register
 from mlruns_config.settings import TrackingSettings
-from search.prediction import predict
+from search.prediction.predict import predict
 from spaces.errors import InputError, UnavailableError
 
 URI = "models:/colours@champion"

@@ -8,19 +8,19 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mlruns_config import names
-from mlruns_config.registry import find_alias, load_classifier, registry
+from mlruns_config.registry.registry import find_alias, load_classifier, registry
 from mlruns_config.settings import TrackingSettings
-from objectives.holdout import HoldoutViews
+from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import LabelledImages, RowArray, Splits, Stage, TrialContext
-from search.ledger import Ledger
+from search.ledger.storage import connect
+from search.ledger.sweeps import Ledger
 from search.opening import OpenSweep
 from search.preparation import Prepared
-from search.promotion import promote
-from search.promotion_book import PromotionBook
-from search.promotion_report import Promotion
+from search.promotion.book import PromotionBook
+from search.promotion.promote import promote
+from search.promotion.report import Promotion
 from search.settings import RuntimeSettings
-from search.storage import connect
-from search.sweep_file import SweepFile, check_sweep
+from search.sweep_file.sweep_file import SweepFile, check_sweep
 from spaces.errors import InputError, RefusedError
 from spaces.params import TrialParams
 from spaces.space import Dimension, Space

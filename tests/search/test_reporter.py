@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from optuna.trial import Trial
 
-from search.ledger import Ledger
-from search.reporter import RaceRules, TrialReporter
-from search.samplers import make_sampler
-from search.sections import SearchSettings
-from search.slots import Slot, SlotBook, SlotLostError
-from search.storage import connect
-from search.study import SweepStudy
+from search.ledger.slots import Slot, SlotBook, SlotLostError
+from search.ledger.storage import connect
+from search.ledger.sweeps import Ledger
+from search.study.reporter import RaceRules, TrialReporter
+from search.study.samplers import make_sampler
+from search.study.study import SweepStudy
+from search.sweep_file.sections import SearchSettings
 from spaces.errors import TrialError
 
 

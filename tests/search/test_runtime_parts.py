@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from search.budget import time_is_up
-from search.crew import WorkerRow, gpu_hours, run_hours
-from search.device import Device, assign_devices, find_gpus
-from search.failures import reason_of
-from search.rung import enters_rung
-from search.sections import BudgetSettings, WorkerSettings
+from search.ledger.crew import WorkerRow, gpu_hours, run_hours
+from search.ledger.storage import connect
 from search.settings import RuntimeSettings
-from search.storage import connect
+from search.study.rung import enters_rung
+from search.sweep_file.sections import BudgetSettings, WorkerSettings
+from search.workers.budget import time_is_up
+from search.workers.device import Device, assign_devices, find_gpus
+from search.workers.failures import reason_of
 from spaces.errors import InputError, TrialError, UnavailableError
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from search.crew import Crew
-from search.ledger import Ledger, SweepRow
-from search.slots import MAX_LOSSES, Slot, SlotBook, SlotLostError
-from search.storage import Storage, connect
+from search.ledger.crew import Crew
+from search.ledger.slots import MAX_LOSSES, Slot, SlotBook, SlotLostError
+from search.ledger.storage import Storage, connect
+from search.ledger.sweeps import Ledger, SweepRow
 
 spawn = multiprocessing.get_context("spawn")
 

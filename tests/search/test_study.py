@@ -7,13 +7,13 @@ import optuna
 import pytest
 from optuna.trial import Trial, TrialState
 
-from search.burst import Burst
-from search.ledger import Ledger
-from search.samplers import make_pruner, make_sampler
-from search.sections import SearchSettings
-from search.slots import Slot, SlotBook, SlotLostError
-from search.storage import Storage, connect
-from search.study import SLOT_ATTRIBUTE, SweepStudy, suggest
+from search.ledger.slots import Slot, SlotBook, SlotLostError
+from search.ledger.storage import Storage, connect
+from search.ledger.sweeps import Ledger
+from search.study.burst import Burst
+from search.study.samplers import make_pruner, make_sampler
+from search.study.study import SLOT_ATTRIBUTE, SweepStudy, suggest
+from search.sweep_file.sections import SearchSettings
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe
 from spaces.space import Dimension, Space

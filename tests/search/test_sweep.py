@@ -10,8 +10,8 @@ import pytest
 
 from mlruns_config.client import connect as connect_mlflow
 from mlruns_config.settings import TrackingSettings
-from search.run_record import OOF_FILE
 from search.sweep import Sweep, sweep_names
+from search.workers.run_record import OOF_FILE
 from spaces.errors import InputError, UnavailableError
 
 Content = dict[str, Any]

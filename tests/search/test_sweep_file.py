@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from search.sweep_file import SweepFile, changes_that_affect_scores, check_sweep, load_sweep_file
+from search.sweep_file.sweep_file import (
+    SweepFile,
+    changes_that_affect_scores,
+    check_sweep,
+    load_sweep_file,
+)
 from spaces.errors import InputError
 
 DESIGN = """

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from objectives.bootstrap import Estimate
-from objectives.holdout import HoldoutScores
-from search.gate import GateDecision
-from search.promotion_report import Promotion
+from objectives.evaluation.bootstrap import Estimate
+from objectives.evaluation.holdout import HoldoutScores
+from search.promotion.gate import GateDecision
+from search.promotion.report import Promotion
 from tests.search.cli.conftest import Run
 
 CLEAN = Estimate(0.9, 0.85, 0.95)
@@ -92,7 +92,9 @@ def answer_of(path: str, **changes: Any) -> dict[str, Any]:
 def test_predictions_name_the_class_and_those_that_come_next(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.prediction.predict", lambda uri, paths: [answer_of("x.png")])
+    monkeypatch.setattr(
+        "search.prediction.predict.predict", lambda uri, paths: [answer_of("x.png")]
+    )
     answer = run("predict", "models:/cells@champion", "x.png")
     assert answer.code == 0
     row = answer.out.splitlines()[1].split()
@@ -111,7 +113,7 @@ def test_an_image_that_cannot_be_read_is_named_and_the_others_answered(
         "error": "no image",
     }
     answers = [answer_of("x.png"), answer_of("y.png", **unread)]
-    monkeypatch.setattr("search.prediction.predict", lambda uri, paths: answers)
+    monkeypatch.setattr("search.prediction.predict.predict", lambda uri, paths: answers)
     answer = run("predict", "models:/cells@champion", "x.png", "y.png")
     assert answer.code == 2
     assert "0.7000" in answer.out

@@ -1,0 +1,1 @@
+"""The outbox: what MLflow is to know, on disk until it has arrived."""

@@ -1,0 +1,152 @@
+"""Send the messages of a segment to MLflow, such that sending them twice does not show.
+
+MLflow drops a metric whose key, step, time and value it has; params that are set already are left
+out here; tags, status and artifacts are written over; a data set is linked to a run once.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlruns_config.client import connect
+from mlruns_config.dataset import DatasetInfo
+from mlruns_config.failures import SENDING_ERRORS, Failure, judge
+from mlruns_config.outbox.batches import batches, metric_entities, param_entities, tag_entities
+from mlruns_config.outbox.messages import Message, RunReference, merged
+from mlruns_config.outbox.rejected import set_aside
+from mlruns_config.outbox.runs import RunFinder
+from mlruns_config.settings import TrackingSettings
+from spaces.redact import redact
+
+if TYPE_CHECKING:
+    from mlflow.entities import Param
+
+_logger = logging.getLogger(__name__)
+
+
+class Delivery:
+    """A connection to MLflow and what it knows about the runs of one spool."""
+
+    def __init__(
+        self,
+        settings: TrackingSettings,
+        spool_folder: Path,
+        on_run: Callable[[str, str], None] | None,
+    ):
+        self._settings = settings
+        self._spool_folder = spool_folder
+        self._client = connect(settings)
+        # Beside the spools of the other workers, so that all of them share it.
+        lock_path = spool_folder.parent / "runs.lock"
+        self._runs = RunFinder(self._client, settings, lock_path, on_run)
+        self._strict = False
+
+    def send(self, messages: Iterable[Message], *, strict: bool) -> None:
+        """Send all, in order within each run.
+
+        Args:
+            messages: Of any runs and kinds.
+            strict: Set aside what fails doubtfully too, as it has done so before.
+
+        Raises:
+            MlflowException: If MLflow failed in a way that may pass; what was sent may be sent
+                again.
+            OSError: The same.
+        """
+        self._strict = strict
+        for group in merged(messages):
+            self._guarded(group[0].run, group[0].kind, group, partial(self._send, group))
+
+    def answers(self) -> bool:
+        """Say whether MLflow answers a plain question, database included."""
+        try:
+            self._client.search_experiments(max_results=1)
+        except SENDING_ERRORS:
+            return False
+        return True
+
+    def _send(self, group: list[Message]) -> None:
+        run, kind = group[0].run, group[0].kind
+        if kind == "metrics":
+            self._log_batches(run, kind, metric_entities(group))
+        elif kind == "tags":
+            self._log_batches(run, kind, tag_entities(group))
+        elif kind == "params":
+            self._log_batches(run, kind, self._new_params(run, param_entities(group)))
+        elif kind == "open":
+            self._runs.begin(run)
+        else:
+            for message in group:
+                self._guarded(run, kind, message, partial(self._send_single, message))
+
+    def _send_single(self, message: Message) -> None:
+        run_id = self._runs.run_id(message.run)
+        if message.kind == "finish":
+            self._runs.end(message.run, message.body["status"], message.time_ms)
+        elif message.kind == "dataset":
+            fields = {**message.body, "classes": tuple(message.body["classes"])}
+            self._client.log_inputs(run_id, [DatasetInfo(**fields).to_input()])
+        else:
+            self._send_artifact(run_id, message)
+
+    def _send_artifact(self, run_id: str, message: Message) -> None:
+        copy = self._spool_folder / message.body["file"]
+        if not copy.exists():
+            return  # It was sent before a crash: the copy goes when MLflow has it.
+        self._client.log_artifact(run_id, copy, message.body["folder"] or None)
+        copy.unlink()
+        copy.parent.rmdir()
+
+    def _log_batches(self, run: RunReference, kind: str, entities: Sequence[Any]) -> None:
+        for batch in batches(entities, kind):
+            self._log_halving(run, kind, batch)
+
+    def _log_halving(self, run: RunReference, kind: str, batch: list[Any]) -> None:
+        """Send a batch; of one that is refused, find the entities that are at fault."""
+        try:
+            self._client.log_batch(self._runs.run_id(run), **{kind: batch})
+        except SENDING_ERRORS as error:
+            if len(batch) == 1 or not self._refused(run, error) or not self._is_active(run):
+                self._give_up(run, kind, [dict(entity) for entity in batch], error)
+                return
+            middle = len(batch) // 2
+            self._log_halving(run, kind, batch[:middle])
+            self._log_halving(run, kind, batch[middle:])
+
+    def _new_params(self, run: RunReference, params: "list[Param]") -> "list[Param]":
+        """Leave out params that the run has: an earlier attempt, or this one before a crash."""
+        known = self._client.get_run(self._runs.run_id(run)).data.params
+        for param in params:
+            if known.get(param.key, param.value) != param.value:
+                _logger.warning(
+                    "param %s of %s stays %r", param.key, run.key, known[param.key][:100]
+                )
+        return [param for param in params if param.key not in known]
+
+    def _is_active(self, run: RunReference) -> bool:
+        found = self._client.get_run(self._runs.run_id(run))
+        return bool(found.info.lifecycle_stage == "active")
+
+    def _guarded(
+        self, run: RunReference, kind: str, content: Any, send: Callable[[], None]
+    ) -> None:
+        try:
+            send()
+        except SENDING_ERRORS as error:
+            self._give_up(run, kind, content, error)
+
+    def _refused(self, run: RunReference, error: BaseException) -> bool:
+        """Say whether the value is at fault; of a run that is gone, forget its id."""
+        failure = judge(error)
+        if failure is Failure.RUN_GONE:
+            self._runs.forget(run)
+        return failure is Failure.REFUSED or (self._strict and failure is not Failure.WAIT)
+
+    def _give_up(self, run: RunReference, kind: str, content: Any, error: BaseException) -> None:
+        """Set it aside if it is at fault itself, otherwise raise the error again."""
+        if not self._refused(run, error):
+            raise error
+        reason = redact(str(error), self._settings.uri)[:2000]
+        set_aside(self._spool_folder, kind, run.key, content, reason)

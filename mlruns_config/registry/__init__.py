@@ -1,0 +1,1 @@
+"""Registered models: plain Keras, named classes, verified before the alias moves."""

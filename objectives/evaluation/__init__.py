@@ -1,0 +1,1 @@
+"""Evaluation: curves, metrics, pictures, and the holdout."""

@@ -1,0 +1,143 @@
+"""The scores that promotion alone sees: the holdout clean, shifted, and corrupted."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from objectives.evaluation.bootstrap import Estimate, draw_resamples, estimate, replicate
+from objectives.records import FloatArray, ImageArray, LabelArray
+from objectives.settings import ScoreKind, ValidationSettings
+from spaces.errors import InputError
+
+Predict = Callable[[ImageArray], npt.ArrayLike]
+"""Images, uint8, shape ``(batch, height, width, 3)``, to probabilities ``(batch, classes)``."""
+Corruption = Callable[[ImageArray], ImageArray]
+CHUNK_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class HoldoutViews:
+    """How some images are shown. The same for every model, so that scores can be paired."""
+
+    shifted: ImageArray | None
+    """The images under a fresh draw of the sweep's shift; None where the sweep has none."""
+    corruptions: tuple[tuple[str, Corruption], ...]
+    """Name with severity, and what makes it of the images."""
+
+
+@dataclass(frozen=True)
+class HoldoutPredictions:
+    """A model's probabilities on every view, each of shape ``(views, images, classes)``."""
+
+    clean: FloatArray
+    shifted: FloatArray | None
+    corrupted: FloatArray
+    corruption_names: tuple[str, ...]
+
+    def selected(self, kind: ScoreKind) -> FloatArray:
+        """Give the views that the sweep's score looks at; robust is the mean of both."""
+        if self.shifted is None or kind == "clean":
+            return self.clean
+        if kind == "shifted":
+            return self.shifted
+        return np.concatenate([self.clean, self.shifted])
+
+
+@dataclass(frozen=True)
+class HoldoutScores:
+    """Scores with intervals, in the sweep's metric (log loss negated): higher is better."""
+
+    clean: Estimate
+    shifted: Estimate | None
+    corrupted: Estimate
+    """The mean over all corruptions and severities."""
+
+    def by_view(self) -> dict[str, Estimate | None]:
+        """Name the three."""
+        return {"clean": self.clean, "shifted": self.shifted, "corrupted": self.corrupted}
+
+
+def predict_holdout(
+    predict: Predict, images: ImageArray, views: HoldoutViews, *, n_classes: int
+) -> HoldoutPredictions:
+    """Ask a model about every view of the held-out images.
+
+    Args:
+        predict: The model.
+        images: Shape ``(images, image_px, image_px, 3)``.
+        views: What is shown.
+        n_classes: How many probabilities the model must give.
+
+    Raises:
+        InputError: If the model answers with another number of classes.
+    """
+    return HoldoutPredictions(
+        clean=_answers(predict, images, n_classes)[None],
+        shifted=(
+            None if views.shifted is None else _answers(predict, views.shifted, n_classes)[None]
+        ),
+        corrupted=np.stack(
+            [_answers(predict, corrupt(images), n_classes) for _, corrupt in views.corruptions]
+        ),
+        corruption_names=tuple(name for name, _ in views.corruptions),
+    )
+
+
+def score_holdout(
+    labels: LabelArray,
+    predictions: HoldoutPredictions,
+    *,
+    validation: ValidationSettings,
+    groups: npt.ArrayLike | None,
+    seed: int,
+) -> HoldoutScores:
+    """Score predictions on the holdout; duplicates count as one draw in the intervals.
+
+    Args:
+        labels: Shape ``(images,)``.
+        predictions: Of the same images.
+        validation: Whose metric is used.
+        groups: The group of duplicates of each image, or None if all differ.
+        seed: Of the resamples.
+    """
+    resamples = draw_resamples(np.arange(len(labels)) if groups is None else groups, seed=seed)
+
+    def score(probabilities: FloatArray) -> Estimate:
+        return estimate(replicate(labels, probabilities, validation.metric, resamples))
+
+    return HoldoutScores(
+        clean=score(predictions.clean),
+        shifted=None if predictions.shifted is None else score(predictions.shifted),
+        corrupted=score(predictions.corrupted),
+    )
+
+
+def check_classes(ours: tuple[str, ...], champions: tuple[str, ...], champion: str) -> None:
+    """Refuse to compare models that answer with other classes.
+
+    Raises:
+        InputError: If names or their order differ.
+    """
+    if ours != champions:
+        raise InputError(
+            f"the champion {champion} knows the classes {', '.join(champions)}; this sweep has "
+            f"{', '.join(ours)}: they cannot be compared. Promote to another name with --model"
+        )
+
+
+def _answers(predict: Predict, images: ImageArray, n_classes: int) -> FloatArray:
+    chunks = [np.asarray(predict(chunk), dtype=np.float32) for chunk in _chunks(images)]
+    answers = np.concatenate(chunks)
+    if answers.shape != (len(images), n_classes):
+        raise InputError(
+            f"the model answered {len(images)} images with shape {answers.shape}, "
+            f"expected ({len(images)}, {n_classes})"
+        )
+    return answers
+
+
+def _chunks(images: ImageArray) -> Iterator[ImageArray]:
+    for start in range(0, len(images), CHUNK_IMAGES):
+        yield images[start : start + CHUNK_IMAGES]

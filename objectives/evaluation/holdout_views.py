@@ -1,0 +1,67 @@
+"""What the holdout is shown as: a draw of the shift that nothing was chosen by, and corruptions."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from objectives.augmentation import augmenter
+from objectives.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from objectives.evaluation.holdout import HoldoutViews
+from objectives.records import ImageArray, LabelledImages, RowArray
+from objectives.settings import ValidationSettings
+from objectives.store.array_store import ArrayStore
+from objectives.trial_inputs import SHIFT_STRENGTH
+from objectives.views.views import Views
+
+STORE_BYTES = 50 * 2**30
+NO_SHIFT = "none"
+
+
+def make_holdout_views(
+    data: LabelledImages,
+    rows: RowArray,
+    validation: ValidationSettings,
+    *,
+    seed: int,
+    home: Path,
+) -> HoldoutViews:
+    """Draw the shift of some rows under the purpose ``holdout``, and name all corruptions.
+
+    Args:
+        data: All images.
+        rows: Those to show.
+        validation: Whose shift is drawn.
+        seed: The sweep's; the purpose keeps this draw apart from all that trials have seen.
+        home: Where the stores of views lie; nothing is written there.
+    """
+    shifted = None
+    if validation.shift != NO_SHIFT:
+        shifted = _draw_shift(data, rows, validation.shift, seed=seed, home=home)
+    corruptions = tuple(
+        (f"{name} {severity}", partial(_corrupt, name=name, severity=severity, seed=seed))
+        for name in CORRUPTIONS
+        for severity in SEVERITIES
+    )
+    return HoldoutViews(shifted, corruptions)
+
+
+def _draw_shift(
+    data: LabelledImages, rows: RowArray, shift: str, *, seed: int, home: Path
+) -> ImageArray:
+    # All held-out rows are one pool: whatever a mixing policy mixes in is held out too.
+    views = Views(
+        data,
+        rows,
+        np.zeros(len(rows), dtype=np.int64),
+        n_classes=len(data.class_names),
+        seed=seed,
+        augmenter=augmenter("opencv"),
+        store=ArrayStore(home / "store", max_bytes=STORE_BYTES),
+    )
+    key = views.key(shift, SHIFT_STRENGTH, 0, "holdout")
+    return np.concatenate([shard.images for shard in views.shards(key)])
+
+
+def _corrupt(images: ImageArray, *, name: str, severity: int, seed: int) -> ImageArray:
+    return corrupt(images, name, severity, seed=seed)

@@ -1,0 +1,1 @@
+"""Networks: backbones, their weights, their features, and the model that is served."""

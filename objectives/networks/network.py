@@ -1,0 +1,106 @@
+"""A trial's network in Keras: scaling, backbone, pooling, head; and the model that is served."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from objectives.networks.backbones import build_backbone
+from spaces.params import TrialParams
+
+
+@dataclass(frozen=True)
+class Network:
+    """``model`` maps float pixels of 0 to 255 to logits; the other parts are parts of it."""
+
+    model: keras.Model
+    backbone: keras.Model
+    head_layers: tuple[keras.layers.Layer, ...]
+    """The dense layer, if there is one, then the classifier: as in a head's weights."""
+
+    def set_head(self, weights: Sequence[np.ndarray]) -> None:
+        """Put the weights of one fused head into the network."""
+        for layer, start in zip(self.head_layers, range(0, len(weights), 2), strict=True):
+            layer.set_weights(list(weights[start : start + 2]))
+
+
+def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: int) -> Network:
+    """Build the network of a trial; the same seed gives the same first weights.
+
+    Args:
+        params: The trial's parameters.
+        image_px: Edge of the square input in pixels.
+        n_classes: Number of classes.
+        seed: Of the random weights and the dropout.
+
+    Returns:
+        The network, every layer trainable.
+    """
+    keras.utils.set_random_seed(seed % 2**32)
+    backbone = build_backbone(params.backbone, params.weights, image_px)
+    inputs = keras.Input((image_px, image_px, 3))
+    x = pool(backbone(inputs))
+    layers: list[keras.layers.Layer] = []
+    if params.dense_units:
+        layers.append(keras.layers.Dense(params.dense_units, activation="relu"))
+        x = layers[0](x)
+    x = keras.layers.Dropout(params.dropout, seed=seed % 2**31)(x)
+    # Logits in float32 also where the backbone computes in float16.
+    layers.append(keras.layers.Dense(n_classes, dtype="float32", name="classifier"))
+    model = keras.Model(inputs, layers[-1](x), name=f"{backbone.name}_classifier")
+    return Network(model, backbone, tuple(layers))
+
+
+def pool(feature_map: Any) -> Any:
+    """Average a feature map ``(batch, h, w, channels)`` over its places, in float32."""
+    return keras.layers.GlobalAveragePooling2D(dtype="float32")(feature_map)
+
+
+def freeze_below(network: Network, fraction: float) -> None:
+    """Leave the top ``fraction`` of the backbone's layers trainable, and batch norm in inference.
+
+    Args:
+        network: The network to fine-tune.
+        fraction: 0 to 1, of the layers that have weights, batch normalisation not counted.
+    """
+    weighted = [
+        layer
+        for layer in _leaf_layers(network.backbone)
+        if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    n_trained = round(fraction * len(weighted))
+    trained = {id(layer) for layer in weighted[len(weighted) - n_trained :]}
+    for layer in _leaf_layers(network.backbone):
+        # A Keras layer that is not trainable runs its batch normalisation in inference mode.
+        layer.trainable = id(layer) in trained
+
+
+def _leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    leaves: list[keras.layers.Layer] = []
+    for layer in model.layers:
+        leaves.extend(_leaf_layers(layer) if hasattr(layer, "layers") else [layer])
+    return leaves
+
+
+def servable_model(network: Network, image_px: int) -> keras.Model:
+    """Wrap a network into what a registry serves: raw images in, probabilities out.
+
+    Args:
+        network: The trained network.
+        image_px: The size that it was trained at.
+
+    Returns:
+        A plain Keras model from uint8 images ``(batch, height, width, 3)`` of any size to softmax
+        probabilities ``(batch, classes)``; the resize is that of the data loader.
+    """
+    images = keras.Input((None, None, 3), dtype="uint8", name="images")
+    pixels = keras.ops.cast(images, "float32")
+    resized = keras.layers.Resizing(
+        image_px, image_px, interpolation="bilinear", antialias=True, dtype="float32"
+    )(pixels)
+    # The loader keeps whole grey levels.
+    rounded = keras.ops.clip(keras.ops.round(resized), 0.0, 255.0)
+    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(network.model(rounded))
+    return keras.Model(images, outputs, name=network.model.name)

@@ -1,0 +1,1 @@
+"""A produce-once store of arrays that processes share."""

@@ -1,0 +1,1 @@
+"""Training: all folds at once over features, or fold by fold over images."""

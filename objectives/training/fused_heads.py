@@ -1,0 +1,314 @@
+"""The k heads of a trial as one stack of tensors: one pass over the features trains all folds.
+
+Sample i updates head j only if i is not in fold j. Each fold has its own optimizer memory, step
+count, learning rate and gradient norm, and no layer couples a batch, so that the heads equal those
+of k separate runs on the same batches (a test holds it). A fold that has stopped leaves the stack
+and costs nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from objectives.training.losses import image_losses
+from objectives.training.optimizers import (
+    SLOTS_PER_VARIABLE,
+    clip_by_fold_norm,
+    keep_where,
+    optimizer_step,
+    zero_slots,
+)
+from objectives.training.schedules import learning_rates
+from spaces.params import LossName, OptimizerName, ScheduleName, TrialParams
+
+HYPER_NAMES = {
+    "learning_rate",
+    "horizon",
+    "warmup_fraction",
+    "weight_decay",
+    "momentum",
+    "clip_norm",
+    "label_smoothing",
+    "focal_gamma",
+    "dropout",
+}
+
+
+@dataclass(frozen=True)
+class HeadForm:
+    """What of a head decides the graph: heads of one form share a compiled epoch."""
+
+    dense: bool
+    optimizer: OptimizerName
+    nesterov: bool
+    loss: LossName
+    schedule: ScheduleName
+
+    @classmethod
+    def of(cls, params: TrialParams) -> "HeadForm":
+        """Take the form from a trial's parameters."""
+        return cls(
+            params.dense_units > 0,
+            params.optimizer,
+            params.nesterov,
+            params.loss,
+            params.schedule,
+        )
+
+
+@dataclass(frozen=True)
+class HeadStack:
+    """The state of the heads that still train: tensors whose first axis counts folds.
+
+    ``weights`` are ``[kernel, bias]`` of the dense layer, if there is one, then of the classifier;
+    ``counts`` are the steps that each fold has taken; ``folds`` which folds these are.
+    """
+
+    folds: tuple[int, ...]
+    weights: Sequence[Any]
+    slots: Sequence[Any]
+    counts: Any
+
+    def only(self, folds: Sequence[int]) -> "HeadStack":
+        """Keep some of the folds."""
+        if tuple(folds) == self.folds:
+            return self
+        places = [self.folds.index(fold) for fold in folds]
+
+        def pick(tensor: Any) -> Any:
+            return tf.gather(tensor, places)
+
+        return HeadStack(
+            tuple(folds),
+            [pick(w) for w in self.weights],
+            [pick(s) for s in self.slots],
+            pick(self.counts),
+        )
+
+    def weights_of(self, fold: int) -> list[np.ndarray]:
+        """Copy the weights of one head."""
+        place = self.folds.index(fold)
+        return [w[place].numpy() for w in self.weights]
+
+
+def new_heads(
+    params: TrialParams, *, n_folds: int, n_features: int, n_classes: int, seed: int, dtype: Any
+) -> HeadStack:
+    """Draw the first weights: Glorot uniform kernels, zero biases, each fold its own draw."""
+    widths = [n_features, *([params.dense_units] if params.dense_units else []), n_classes]
+    weights: list[Any] = []
+    for layer, (n_in, n_out) in enumerate(pairwise(widths)):
+        limit = float(np.sqrt(6.0 / (n_in + n_out)))
+        draws = [
+            np.random.default_rng([seed, fold, layer]).uniform(-limit, limit, (n_in, n_out))
+            for fold in range(n_folds)
+        ]
+        weights.append(tf.constant(np.stack(draws), dtype=dtype))
+        weights.append(tf.zeros((n_folds, n_out), dtype=dtype))
+    slots = zero_slots(params.optimizer, weights)
+    return HeadStack(tuple(range(n_folds)), weights, slots, tf.zeros(n_folds, dtype=dtype))
+
+
+@dataclass(frozen=True)
+class EpochData:
+    """What an epoch reads.
+
+    Features ``(rows, d)``, soft labels ``(rows, classes)``, the fold of each row, the batches of
+    :func:`objectives.training.batches.shared_batches`, and the class weights and focal alphas of
+    all k folds, ``(k, classes)``.
+    """
+
+    features: Any
+    labels: Any
+    fold_of: Any
+    batches: Any
+    class_weights: Any
+    alpha: Any
+
+
+def hyper_tensors(params: TrialParams, *, horizon: float, dtype: Any) -> dict[str, Any]:
+    """Put the numbers of a trial into tensors, so that other numbers need no new graph."""
+    numbers = {**params.model_dump(include=HYPER_NAMES), "horizon": horizon}
+    return {name: tf.constant(value, dtype=dtype) for name, value in numbers.items()}
+
+
+def train_heads(
+    form: HeadForm, stack: HeadStack, data: EpochData, hyper: dict[str, Any], *, seed: int
+) -> tuple[HeadStack, np.ndarray]:
+    """Train every head of the stack for one epoch.
+
+    Args:
+        form: The heads' form.
+        stack: Their state.
+        data: What the epoch reads; class weights and alphas of all k folds.
+        hyper: From :func:`hyper_tensors`.
+        seed: Of this epoch's dropout.
+
+    Returns:
+        The new state, and the mean training loss of each head of the stack.
+    """
+    folds = tf.constant(stack.folds, dtype=tf.int64)
+    state, losses = _compiled_epoch(form, stack.counts.dtype, data.features.dtype)(
+        (list(stack.weights), list(stack.slots), stack.counts),
+        folds,
+        tf.shape(data.class_weights)[0],
+        data.features,
+        data.labels,
+        data.fold_of,
+        data.batches,
+        tf.gather(data.class_weights, folds),
+        tf.gather(data.alpha, folds),
+        hyper,
+        tf.constant(seed, dtype=tf.int64),
+    )
+    weights, slots, counts = state
+    return replace(stack, weights=weights, slots=slots, counts=counts), losses.numpy()
+
+
+def head_logits(weights: Sequence[Any], features: Any, keep: Any = None) -> Any:
+    """Run the stack: ``(rows, d)`` or ``(k, rows, d)`` to ``(k, rows, classes)``.
+
+    ``keep`` multiplies what enters the classifier: the dropout mask, already scaled.
+    """
+    hidden = features
+    if len(weights) == 4:
+        hidden = tf.nn.relu(tf.matmul(hidden, weights[0]) + weights[1][:, None, :])
+    if keep is not None:
+        hidden = hidden * keep
+    return tf.matmul(hidden, weights[-2]) + weights[-1][:, None, :]
+
+
+def dropout_mask(rate: Any, shape: Any, *, seed: Any, step: Any, dtype: Any) -> Any:
+    """Draw a step's dropout mask ``(k_all, rows, width)``, scaled to keep the mean; no state."""
+    draw = tf.random.stateless_uniform(shape, seed=tf.stack([seed, step]), dtype=dtype)
+    return tf.where(draw >= rate, 1.0 / (1.0 - rate), tf.zeros((), dtype))
+
+
+@lru_cache(maxsize=64)
+def _compiled_epoch(form: HeadForm, dtype: Any, features_dtype: Any) -> Any:
+    def epoch(
+        state: Any,
+        folds: Any,
+        n_folds: Any,
+        features: Any,
+        labels: Any,
+        fold_of: Any,
+        batches: Any,
+        class_weights: Any,
+        alpha: Any,
+        hyper: dict[str, Any],
+        seed: Any,
+    ) -> Any:
+        total = tf.zeros_like(state[2])
+        seen = tf.zeros_like(state[2])
+        for step in tf.range(tf.shape(batches, out_type=tf.int64)[0]):
+            rows = batches[step]
+            real = rows >= 0
+            rows = tf.maximum(rows, 0)
+            mine = (tf.gather(fold_of, rows)[None, :] != folds[:, None]) & real[None, :]
+            state, losses, counts = _step(
+                form,
+                state,
+                tf.cast(tf.gather(features, rows), state[2].dtype),
+                tf.gather(labels, rows),
+                tf.cast(mine, state[2].dtype),
+                (class_weights, alpha),
+                hyper,
+                (seed, step, folds, n_folds),
+            )
+            total += losses * counts
+            seen += counts
+        return state, total / tf.maximum(seen, 1.0)
+
+    return tf.function(epoch, input_signature=_signature(form, dtype, features_dtype))
+
+
+def _signature(form: HeadForm, dtype: Any, features_dtype: Any) -> list[Any]:
+    """Leave all sizes open, so that a stack that shrinks or another width need no new graph."""
+
+    def spec(rank: int, kind: Any = dtype) -> Any:
+        return tf.TensorSpec([None] * rank, kind)
+
+    ranks = [3, 2] * (2 if form.dense else 1)
+    slots = [spec(rank) for rank in ranks for _ in range(SLOTS_PER_VARIABLE[form.optimizer])]
+    return [
+        ([spec(rank) for rank in ranks], slots, spec(1)),
+        spec(1, tf.int64),
+        spec(0, tf.int32),
+        spec(2, features_dtype),
+        spec(2),
+        spec(1, tf.int64),
+        spec(2, tf.int64),
+        spec(2),
+        spec(2),
+        {name: spec(0) for name in HYPER_NAMES},
+        spec(0, tf.int64),
+    ]
+
+
+def _step(
+    form: HeadForm,
+    state: Any,
+    features: Any,
+    labels: Any,
+    mine: Any,
+    class_terms: Any,
+    hyper: dict[str, Any],
+    draw: Any,
+) -> Any:
+    weights, slots, counts = state
+    class_weights, alpha = class_terms
+    # A soft label weighs the sum over classes of w_c y_c; a head's loss divides by its own count.
+    image_weights = mine * tf.linalg.matmul(class_weights, labels, transpose_b=True)
+    n_images = tf.reduce_sum(mine, axis=1)
+    keep = _fold_dropout(weights, features, hyper, draw)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        logits = head_logits(weights, features, keep)
+        losses = image_losses(form.loss, labels[None], logits, hyper, alpha[:, None, :])
+        per_fold = tf.reduce_sum(image_weights * losses, axis=1) / tf.maximum(n_images, 1.0)
+        loss = tf.reduce_sum(per_fold)
+    gradients = clip_by_fold_norm(tape.gradient(loss, weights), hyper["clip_norm"], stacked=True)
+    rates = learning_rates(
+        form.schedule,
+        counts,
+        peak=hyper["learning_rate"],
+        horizon=hyper["horizon"],
+        warmup_fraction=hyper["warmup_fraction"],
+    )
+    new_weights, new_slots = optimizer_step(
+        form.optimizer,
+        weights,
+        gradients,
+        slots,
+        rates=rates,
+        counts=counts,
+        hyper=hyper,
+        nesterov=form.nesterov,
+    )
+    active = n_images > 0
+    moved = (
+        keep_where(active, new_weights, weights),
+        keep_where(active, new_slots, slots),
+        counts + tf.cast(active, counts.dtype),
+    )
+    return moved, per_fold, n_images
+
+
+def _fold_dropout(weights: Any, features: Any, hyper: dict[str, Any], draw: Any) -> Any:
+    """Draw the masks of all k folds, stopped or not, so that no other fold changes a fold's."""
+    seed, step, folds, n_folds = draw
+    shape = (n_folds, tf.shape(features)[0], tf.shape(weights[-2])[1])
+    return tf.cond(
+        hyper["dropout"] > 0,
+        lambda: tf.gather(
+            dropout_mask(hyper["dropout"], shape, seed=seed, step=step, dtype=features.dtype),
+            folds,
+        ),
+        lambda: tf.ones((1, 1, 1), features.dtype),
+    )

@@ -1,0 +1,156 @@
+"""The head stage: the backbone frozen, all folds' heads trained at once over stored features."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from objectives.evaluation.history import FoldOutcome
+from objectives.records import FloatArray
+from objectives.training.batches import shared_batches
+from objectives.training.fused_heads import (
+    EpochData,
+    HeadForm,
+    head_logits,
+    hyper_tensors,
+    new_heads,
+    train_heads,
+)
+from spaces.params import TrialParams
+
+FeaturesOfEpoch = Callable[[int], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """Which rows each fold trains and validates on, and how its classes weigh.
+
+    ``fold_of`` has shape ``(rows,)``, -1 for a row that trains with every fold (a refit has one
+    fold and leaves nothing out); ``class_weights`` and ``alpha`` have shape ``(k, classes)``.
+    """
+
+    fold_of: np.ndarray
+    n_folds: int
+    class_weights: FloatArray
+    alpha: FloatArray
+
+    def rows_of(self, fold: int) -> np.ndarray:
+        """Positions of the rows that a fold validates on."""
+        return np.flatnonzero(self.fold_of == fold)
+
+
+class Ahead:
+    """Makes the view of the next epoch while the present one trains: at most one ahead."""
+
+    def __init__(self, make: Callable[[int], Any], n_epochs: int) -> None:
+        self._make = make
+        self._n_epochs = n_epochs
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="view-ahead")
+        self._next: tuple[int, Future[Any]] | None = None
+
+    def get(self, epoch: int) -> Any:
+        """Give what ``make(epoch)`` makes, and begin with the epoch after it."""
+        if self._next is not None and self._next[0] == epoch:
+            made = self._next[1].result()
+        else:
+            made = self._make(epoch)
+        self._next = None
+        if epoch + 1 < self._n_epochs:
+            self._next = (epoch + 1, self._pool.submit(self._make, epoch + 1))
+        return made
+
+    def close(self) -> None:
+        """Stop after what is being made."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass
+class HeadTrainer:
+    """Trains the heads of all folds; see :mod:`objectives.training.fused_heads`."""
+
+    params: TrialParams
+    plan: FoldPlan
+    features_of_epoch: FeaturesOfEpoch
+    clean: Any
+    shifted: Any
+    """Features of the clean and the shifted validation view, ``(rows, d)``; shifted may be None."""
+    n_epochs: int
+    """The stage's length: the horizon of the schedule."""
+    seed: int
+    best: dict[int, list[np.ndarray]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Draw the first weights and lay out the validation rows."""
+        n_classes = self.plan.class_weights.shape[1]
+        self._form = HeadForm.of(self.params)
+        self._stack = new_heads(
+            self.params,
+            n_folds=self.plan.n_folds,
+            n_features=int(self.clean.shape[1]),
+            n_classes=n_classes,
+            seed=self.seed,
+            dtype=tf.float32,
+        )
+        steps = len(self._batches(0))
+        self._hyper = hyper_tensors(self.params, horizon=steps * self.n_epochs, dtype=tf.float32)
+        self._validation = {
+            j: (self._rows(self.clean, j), self._rows(self.shifted, j))
+            for j in range(self.plan.n_folds)
+        }
+
+    def _rows(self, features: Any, fold: int) -> Any:
+        if features is None:
+            return None
+        return tf.constant(features[self.plan.rows_of(fold)])
+
+    def _batches(self, epoch: int) -> np.ndarray:
+        return shared_batches(
+            self.plan.fold_of,
+            batch_size=self.params.batch_size,
+            n_folds=self.plan.n_folds,
+            seed=hash_seed(self.seed, epoch),
+        )
+
+    def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
+        """Train the folds' heads for one epoch on view ``epoch`` and predict."""
+        features, labels = self.features_of_epoch(epoch)
+        self._stack = self._stack.only(folds)
+        data = EpochData(
+            tf.constant(features),
+            tf.constant(labels),
+            tf.constant(self.plan.fold_of, tf.int64),
+            tf.constant(self._batches(epoch), tf.int64),
+            tf.constant(self.plan.class_weights),
+            tf.constant(self.plan.alpha),
+        )
+        seed = hash_seed(self.seed, epoch)
+        self._stack, losses = train_heads(self._form, self._stack, data, self._hyper, seed=seed)
+        return {
+            j: FoldOutcome(float(losses[place]), *self._predict(j, place))
+            for place, j in enumerate(folds)
+        }
+
+    def _predict(self, fold: int, place: int) -> tuple[FloatArray, FloatArray | None]:
+        weights = [w[place : place + 1] for w in self._stack.weights]
+        clean, shifted = self._validation[fold]
+        return _probabilities(weights, clean), (
+            None if shifted is None else _probabilities(weights, shifted)
+        )
+
+    def remember(self, fold: int) -> None:
+        """Keep a head's present weights as its best."""
+        self.best[fold] = self._stack.weights_of(fold)
+
+
+def _probabilities(weights: Sequence[Any], features: Any) -> FloatArray:
+    logits = head_logits(weights, tf.cast(features, weights[0].dtype)[None])[0]
+    probabilities: FloatArray = tf.nn.softmax(logits).numpy()
+    return probabilities
+
+
+def hash_seed(seed: int, *parts: int) -> int:
+    """Derive a seed for a part of the work: independent draws from one seed."""
+    return int(np.random.SeedSequence([abs(seed), *parts]).generate_state(1)[0])

@@ -1,0 +1,94 @@
+"""The loop that both stages share: train an epoch, score, report, stop folds that are done."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from objectives.evaluation.history import EpochRecord, FoldOutcome, History
+from objectives.records import Reporter, Stage
+from spaces.errors import TrialError
+
+
+class FoldTrainer(Protocol):
+    """Trains some folds of a trial, whatever it shares between them."""
+
+    def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
+        """Train the folds for one epoch and predict their validation rows."""
+        ...
+
+    def remember(self, fold: int) -> None:
+        """Keep a fold's present weights as its best."""
+        ...
+
+
+@dataclass
+class Patience:
+    """Early stopping of one fold: so many epochs without a better score; 0 never stops."""
+
+    epochs: int
+    best: float = -math.inf
+    waited: int = 0
+
+    def improves(self, score: float) -> bool:
+        """Take note of a score and say whether it is the best so far."""
+        if score > self.best:
+            self.best, self.waited = score, 0
+            return True
+        self.waited += 1
+        return False
+
+    @property
+    def exhausted(self) -> bool:
+        """Say whether the fold has waited long enough."""
+        return 0 < self.epochs <= self.waited
+
+
+def run_stage(
+    stage: Stage,
+    trainer: FoldTrainer,
+    history: History,
+    reporter: Reporter,
+    *,
+    n_epochs: int,
+    patience_epochs: int,
+) -> bool:
+    """Train all folds of a trial through one stage, each until it stops improving.
+
+    Args:
+        stage: Name of the stage.
+        trainer: What trains.
+        history: Receives every epoch.
+        reporter: Hears the score of each fold after each epoch; a stopped fold carries its best.
+        n_epochs: The most epochs.
+        patience_epochs: Epochs without a better score after which a fold stops.
+
+    Returns:
+        False if the reporter ended the trial.
+
+    Raises:
+        TrialError: If a loss is not a number.
+    """
+    folds = {j: Patience(patience_epochs) for j in range(len(history.fold_rows))}
+    for epoch in range(n_epochs):
+        active = [j for j, patience in folds.items() if not patience.exhausted]
+        if not active:
+            break
+        record = history.add(stage, epoch, trainer.advance(epoch, active))
+        _check(record)
+        for j in active:
+            if folds[j].improves(record.scores[j]):
+                trainer.remember(j)
+        carried = {j: record.scores.get(j, patience.best) for j, patience in folds.items()}
+        if not reporter.report(stage, epoch, carried):
+            return False
+    return True
+
+
+def _check(record: EpochRecord) -> None:
+    for fold, outcome in record.outcomes.items():
+        if not math.isfinite(outcome.loss):
+            raise TrialError(
+                f"the loss became {outcome.loss} in stage {record.stage}, fold {fold}, epoch "
+                f"{record.epoch + 1}; a lower learning rate or clip_norm: 1.0 may help"
+            )

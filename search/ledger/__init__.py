@@ -1,0 +1,1 @@
+"""The database: sweeps, slots and workers, beside Optuna's own tables."""

@@ -1,0 +1,1 @@
+"""A registered model's answer for pictures."""

@@ -1,0 +1,1 @@
+"""From the best trial to a registered model."""

@@ -1,0 +1,89 @@
+"""The present champion, as a challenger meets it."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mlruns_config.names import TAG_IMAGE_PX
+from mlruns_config.registry.promotion_run import PromotionRun, read_artifact
+from mlruns_config.registry.registry import Version, check_alias, find_alias, load_classifier
+from mlruns_config.registry.saved_classifier import Classifier
+from mlruns_config.settings import TrackingSettings
+from objectives.evaluation.holdout import check_classes
+from spaces.errors import InputError
+
+SEEN_FILE = "training_content.npy"
+ContentIds = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A registered version that carries the alias, loaded, and which images it was trained on."""
+
+    version: Version
+    classifier: Classifier
+    seen: ContentIds
+
+    def unseen(
+        self, content_hashes: Sequence[str], groups: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Mark the images that it was not trained on, nor on a duplicate of them.
+
+        A sweep with a smaller holdout than today's trained on images that are held out today.
+        """
+        seen = np.isin(content_ids(content_hashes), self.seen)
+        kept: npt.NDArray[np.bool_] = ~np.isin(groups, groups[seen])
+        if not kept.any():
+            raise InputError(
+                f"the champion {self.version.uri} was trained on all {len(kept)} held-out images, "
+                "so a comparison would not be fair. Promote to another name with --model."
+            )
+        return kept
+
+    def size_note(self, image_px: int) -> str:
+        """Say if it was trained on images of another size than those it is now shown."""
+        own = self.version.tags.get(TAG_IMAGE_PX, str(image_px))
+        if own == str(image_px):
+            return ""
+        return f" (the champion was trained at {own} px and is shown {image_px} px)"
+
+
+def load_champion(
+    tracking: TrackingSettings, model: str, alias: str, class_names: tuple[str, ...]
+) -> Champion | None:
+    """Load the version that carries the alias; None if there is none yet.
+
+    Raises:
+        InputError: If it answers with other classes than ``class_names``, or is no classifier of
+            foldsweep's, or the name of model or alias is not allowed.
+        UnavailableError: If MLflow does not answer.
+    """
+    check_alias(alias)
+    version = find_alias(tracking, model, alias)
+    if version is None:
+        return None
+    classifier = load_classifier(tracking, version.uri)
+    check_classes(class_names, classifier.class_names, version.uri)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = read_artifact(tracking, version.run_id, SEEN_FILE, Path(scratch))
+        seen = np.empty(0, np.uint64) if path is None else np.load(path, allow_pickle=False)
+    return Champion(version, classifier, seen)
+
+
+def note_training_content(run: PromotionRun, content_hashes: Sequence[str]) -> None:
+    """Keep with the run which images the model was trained on."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / SEEN_FILE
+        np.save(path, content_ids(content_hashes))
+        run.artifact(path)
+
+
+def content_ids(content_hashes: Sequence[str]) -> ContentIds:
+    """Shorten content hashes to 64 bits each."""
+    digests = [sha256(content.encode()).digest()[:8] for content in content_hashes]
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)

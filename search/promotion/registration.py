@@ -1,0 +1,98 @@
+"""Into the registry, and only then, verified, under the alias."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from mlruns_config import names
+from mlruns_config.registry.registry import (
+    Version,
+    find_alias,
+    log_classifier,
+    move_alias,
+    register,
+    tag_version,
+)
+from mlruns_config.registry.saved_classifier import Classifier
+from mlruns_config.registry.verification import verify_version
+from mlruns_config.settings import TrackingSettings
+from objectives.records import ImageArray
+from search.ledger.storage import Storage
+from spaces.errors import RefusedError
+
+N_VERIFIED_IMAGES = 8
+
+
+def register_verified(
+    tracking: TrackingSettings,
+    run_id: str,
+    model: str,
+    classifier: Classifier,
+    images: ImageArray,
+    tags: Mapping[str, str],
+    *,
+    on_progress: Callable[[str], None],
+) -> Version:
+    """Register a classifier, and see that it predicts the same where foldsweep is not.
+
+    Args:
+        tracking: Where to.
+        run_id: The run that trained it.
+        model: Name of the registered model.
+        classifier: What is registered.
+        images: Some that it is verified with, shape ``(images, height, width, 3)``.
+        tags: Of the version.
+        on_progress: Hears what is being done.
+
+    Raises:
+        RefusedError: If it does not; the version stays, tagged as not verified.
+    """
+    on_progress(f"registering a version of {model}")
+    logged = log_classifier(
+        tracking,
+        run_id,
+        classifier.model,
+        class_names=classifier.class_names,
+        example=images[:1],
+    )
+    unverified = {**tags, names.TAG_VERIFIED: "no"}
+    version = register(tracking, model, logged, run_id, unverified)
+    on_progress(f"loading {version.uri} in a process without foldsweep")
+    batches = verification_batches(images)
+    expected = {name: classifier.predict(batch) for name, batch in batches.items()}
+    verify_version(tracking, version, batches, expected, classifier.class_names)
+    tag_version(tracking, version, {names.TAG_VERIFIED: "yes"})
+    return version
+
+
+def verification_batches(images: ImageArray) -> dict[str, ImageArray]:
+    """Take a few images at their own size, and wider and higher ones made of them."""
+    own = np.ascontiguousarray(images[:N_VERIFIED_IMAGES])
+    padded = np.pad(own, ((0, 0), (5, 8), (0, 29), (0, 0)), mode="edge")
+    return {"own_size": own, "other_size": padded}
+
+
+def move_alias_from(
+    tracking: TrackingSettings, storage: Storage, version: Version, alias: str, before: int | None
+) -> None:
+    """Point the alias to a version, if it still is where the comparison found it.
+
+    Args:
+        tracking: Where the registry is.
+        storage: Whose lock keeps two promotions from moving it at once.
+        version: A verified one.
+        alias: What to move.
+        before: The version that the challenger was compared with; None if there was none.
+
+    Raises:
+        RefusedError: If another promotion has moved the alias since.
+    """
+    with storage.exclusive("registry-alias"):
+        found = find_alias(tracking, version.model, alias)
+        now = None if found is None else found.number
+        if now != before:
+            raise RefusedError(
+                f"{version.model}@{alias} moved from version {before or 'none'} to {now or 'none'} "
+                f"while version {version.number} was compared with the former; promote again."
+            )
+        move_alias(tracking, version, alias)

@@ -1,0 +1,1 @@
+"""The Optuna study: what is drawn, reported, stopped and fine-tuned."""

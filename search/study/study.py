@@ -1,0 +1,135 @@
+"""The Optuna study of a sweep, and trials that outlive the worker that began them."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import optuna
+from optuna.trial import Trial, TrialState, create_trial
+
+from search.ledger.slots import FINISHED, Slot, SlotBook, SlotLostError
+from search.ledger.storage import Storage
+from search.study.samplers import make_pruner
+from search.sweep_file.sections import SearchSettings
+from spaces.space import Dimension, Value
+
+SLOT_ATTRIBUTE = "foldsweep:slot"
+_OPTUNA_STATES = {
+    "done": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+
+
+class SweepStudy:
+    """One study, bound to the slots of its sweep: they say who may run which trial.
+
+    Args:
+        storage: The database; the study is created if it is not there.
+        name: The sweep's.
+        search: Which pruner.
+        slots: The sweep's.
+        epochs: The most steps of a trial.
+    """
+
+    def __init__(
+        self, storage: Storage, name: str, search: SearchSettings, slots: SlotBook, *, epochs: int
+    ) -> None:
+        # A line a trial on standard error would tear the progress display apart.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._storage = storage.optuna
+        self._slots = slots
+        self._study = optuna.create_study(
+            storage=self._storage,
+            study_name=name,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=make_pruner(search, epochs=epochs),
+        )
+        self._study_id = self._storage.get_study_id_from_name(name)
+
+    @property
+    def optuna_study(self) -> optuna.Study:
+        """The study itself."""
+        return self._study
+
+    def begin(self, slot: Slot, sampler: optuna.samplers.BaseSampler) -> Trial:
+        """Give the trial of a slot: the one that it has, an enqueued one, or a new one.
+
+        The number is written into the slot before the trial runs, and a new trial carries its
+        slot, so that a crash at any moment leaves no trial that nobody goes on with.
+
+        Args:
+            slot: As it was claimed.
+            sampler: Draws what is still to be drawn.
+
+        Returns:
+            A running trial.
+
+        Raises:
+            SlotLostError: If another worker has taken the slot over.
+        """
+        self._study.sampler = sampler
+        trial_id = slot.trial_id or self._adopt(slot) or self._create(slot)
+        self._set_running(trial_id)
+        return Trial(self._study, trial_id)
+
+    def tell(self, slot: Slot) -> None:
+        """Let Optuna know how the trial of a finished slot ended; again is harmless."""
+        if slot.trial_number is None or slot.trial_id is None:
+            return
+        self._set_running(slot.trial_id)
+        state = _OPTUNA_STATES[slot.state]
+        value = slot.score if slot.state == "done" else None
+        self._study.tell(slot.trial_number, value, state=state, skip_if_finished=True)
+        self._slots.mark_told(slot)
+
+    def tell_all(self) -> None:
+        """Let Optuna know of the trials that ended while a worker died in between."""
+        for slot in self._slots.all():
+            if slot.state in FINISHED and not slot.told:
+                self.tell(slot)
+
+    def enqueue(self, point: Mapping[str, Any]) -> None:
+        """Put a point, or a part of one, before all that the sampler would draw.
+
+        Args:
+            point: Values by label. One that waits or was tried already is not tried again.
+        """
+        self._study.enqueue_trial(dict(point), skip_if_exists=True)
+
+    def _adopt(self, slot: Slot) -> int | None:
+        """Take an enqueued trial, or the one that an attempt at this slot made and lost."""
+        states = (TrialState.WAITING, TrialState.RUNNING)
+        for trial in self._study.get_trials(deepcopy=False, states=states):
+            mine = trial.user_attrs.get(SLOT_ATTRIBUTE) == slot.number
+            free = trial.state == TrialState.WAITING or (mine and slot.attempt > 1)
+            if free and self._slots.assign_trial(slot, trial.number, trial._trial_id):
+                return trial._trial_id
+        return None
+
+    def _create(self, slot: Slot) -> int:
+        carrying = create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: slot.number})
+        trial_id = self._storage.create_new_trial(self._study_id, template_trial=carrying)
+        number = self._storage.get_trial_number_from_id(trial_id)
+        try:
+            self._slots.assign_trial(slot, number, trial_id)
+        except SlotLostError:
+            self._study.tell(number, state=TrialState.FAIL)
+            raise
+        return trial_id
+
+    def _set_running(self, trial_id: int) -> None:
+        if self._storage.get_trial(trial_id).state == TrialState.WAITING:
+            self._storage.set_trial_state_values(trial_id, state=TrialState.RUNNING)
+
+
+def suggest(trial: Trial, dimension: Dimension) -> Value:
+    """Draw one dimension of a space."""
+    if dimension.kind == "choice":
+        chosen = trial.suggest_categorical(dimension.label, dimension.choices)
+        return cast("Value", chosen)
+    if dimension.kind == "int":
+        first, last = int(dimension.low), int(dimension.high)
+        return trial.suggest_int(dimension.label, first, last, log=dimension.log)
+    low, high = dimension.low, dimension.high
+    return trial.suggest_float(dimension.label, low, high, log=dimension.log)
