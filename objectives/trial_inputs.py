@@ -22,9 +22,9 @@ GALLERY_VIEWS = 3
 _galleries: dict[str, list[ImageArray]] = {}
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _extractor(backbone: str, weights: str, image_px: int) -> FeatureExtractor:
-    """Keep the backbone of a burst in memory from trial to trial."""
+    """Keep the backbones of this burst and the last in memory from trial to trial."""
     return FeatureExtractor(backbone, weights, image_px)
 
 
@@ -71,7 +71,7 @@ class TrialInputs:
             fold_of,
             n_folds,
             balanced if params.class_weights == "balanced" else even,
-            balanced if params.focal_alpha == "balanced" else even,
+            balanced if params.loss == "focal" and params.focal_alpha == "balanced" else even,
         )
         counts = SharingCounts()
         store = ArrayStore(context.home / "store", max_bytes=context.max_store_bytes)

@@ -21,8 +21,10 @@ N_COLUMNS = 8
 
 def draw_curves(curves: Mapping[str, Any], path: Path) -> Path:
     """Draw the training loss, and the metric clean and shifted: the mean, and each fold thin."""
-    figure = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
+    figure = Figure(figsize=(9, 3.6), dpi=90)
     loss_axes, score_axes = figure.subplots(1, 2)
+    # A fixed layout: finding one by itself takes matplotlib longer than drawing.
+    figure.subplots_adjust(left=0.06, right=0.99, top=0.91, bottom=0.14, wspace=0.14)
     steps = np.arange(1, len(curves["stage"]) + 1)
     _plot_folds(loss_axes, steps, curves["loss"], "loss")
     for name in ("clean", "shifted"):
@@ -57,8 +59,13 @@ def draw_confusion(
 ) -> Path:
     """Draw out-of-fold confusion matrices side by side: rows are true, columns predicted."""
     size = max(3.2, 0.42 * len(class_names) + 1.4)
-    figure = Figure(figsize=(size * len(matrices), size), dpi=90, layout="constrained")
+    figure = Figure(figsize=(size * len(matrices), size), dpi=90)
     all_axes = figure.subplots(1, len(matrices), squeeze=False)[0]
+    longest = max(map(len, class_names))
+    margin = min(0.45, (0.5 + 0.06 * longest) / size)
+    figure.subplots_adjust(
+        left=margin / len(matrices) + 0.02, right=0.99, top=0.93, bottom=margin, wspace=margin
+    )
     for axes, (name, matrix) in zip(all_axes, matrices.items(), strict=True):
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

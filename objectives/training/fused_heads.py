@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from objectives.training.hyper import HYPER_NAMES
 from objectives.training.losses import image_losses
 from objectives.training.optimizers import (
     SLOTS_PER_VARIABLE,
@@ -24,19 +25,7 @@ from objectives.training.optimizers import (
     zero_slots,
 )
 from objectives.training.schedules import learning_rates
-from spaces.params import LossName, OptimizerName, ScheduleName, TrialParams
-
-HYPER_NAMES = {
-    "learning_rate",
-    "horizon",
-    "warmup_fraction",
-    "weight_decay",
-    "momentum",
-    "clip_norm",
-    "label_smoothing",
-    "focal_gamma",
-    "dropout",
-}
+from spaces.params import OptimizerName, TrialParams
 
 
 @dataclass(frozen=True)
@@ -45,20 +34,11 @@ class HeadForm:
 
     dense: bool
     optimizer: OptimizerName
-    nesterov: bool
-    loss: LossName
-    schedule: ScheduleName
 
     @classmethod
     def of(cls, params: TrialParams) -> "HeadForm":
         """Take the form from a trial's parameters."""
-        return cls(
-            params.dense_units > 0,
-            params.optimizer,
-            params.nesterov,
-            params.loss,
-            params.schedule,
-        )
+        return cls(params.dense_units > 0, params.optimizer)
 
 
 @dataclass(frozen=True)
@@ -131,12 +111,6 @@ class EpochData:
     alpha: Any
 
 
-def hyper_tensors(params: TrialParams, *, horizon: float, dtype: Any) -> dict[str, Any]:
-    """Put the numbers of a trial into tensors, so that other numbers need no new graph."""
-    numbers = {**params.model_dump(include=HYPER_NAMES), "horizon": horizon}
-    return {name: tf.constant(value, dtype=dtype) for name, value in numbers.items()}
-
-
 def train_heads(
     form: HeadForm, stack: HeadStack, data: EpochData, hyper: dict[str, Any], *, seed: int
 ) -> tuple[HeadStack, np.ndarray]:
@@ -146,7 +120,7 @@ def train_heads(
         form: The heads' form.
         stack: Their state.
         data: What the epoch reads; class weights and alphas of all k folds.
-        hyper: From :func:`hyper_tensors`.
+        hyper: From :func:`objectives.training.hyper.hyper_tensors`.
         seed: Of this epoch's dropout.
 
     Returns:
@@ -270,16 +244,16 @@ def _step(
     with tf.GradientTape() as tape:
         tape.watch(weights)
         logits = head_logits(weights, features, keep)
-        losses = image_losses(form.loss, labels[None], logits, hyper, alpha[:, None, :])
+        losses = image_losses(labels[None], logits, hyper, alpha[:, None, :])
         per_fold = tf.reduce_sum(image_weights * losses, axis=1) / tf.maximum(n_images, 1.0)
         loss = tf.reduce_sum(per_fold)
     gradients = clip_by_fold_norm(tape.gradient(loss, weights), hyper["clip_norm"], stacked=True)
     rates = learning_rates(
-        form.schedule,
         counts,
         peak=hyper["learning_rate"],
         horizon=hyper["horizon"],
         warmup_fraction=hyper["warmup_fraction"],
+        falls=hyper["cosine"],
     )
     new_weights, new_slots = optimizer_step(
         form.optimizer,
@@ -289,7 +263,6 @@ def _step(
         rates=rates,
         counts=counts,
         hyper=hyper,
-        nesterov=form.nesterov,
     )
     active = n_images > 0
     moved = (

@@ -15,10 +15,10 @@ from objectives.training.fused_heads import (
     EpochData,
     HeadForm,
     head_logits,
-    hyper_tensors,
     new_heads,
     train_heads,
 )
+from objectives.training.hyper import hyper_tensors
 from spaces.params import TrialParams
 
 FeaturesOfEpoch = Callable[[int], tuple[Any, Any]]
@@ -95,7 +95,12 @@ class HeadTrainer:
             dtype=tf.float32,
         )
         steps = len(self._batches(0))
-        self._hyper = hyper_tensors(self.params, horizon=steps * self.n_epochs, dtype=tf.float32)
+        self._hyper = hyper_tensors(
+            self.params,
+            learning_rate=self.params.learning_rate,
+            horizon=steps * self.n_epochs,
+            dtype=tf.float32,
+        )
         self._validation = {
             j: (self._rows(self.clean, j), self._rows(self.shifted, j))
             for j in range(self.plan.n_folds)

@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from spaces.params import TrialParams
+
 
 def smooth_labels(labels: Any, *, label_smoothing: Any) -> Any:
     """Move ``label_smoothing`` of each label's mass evenly to all classes.
@@ -19,19 +21,6 @@ def smooth_labels(labels: Any, *, label_smoothing: Any) -> Any:
     """
     classes = tf.cast(tf.shape(labels)[-1], labels.dtype)
     return labels * (1.0 - label_smoothing) + label_smoothing / classes
-
-
-def cross_entropy(labels: Any, logits: Any) -> Any:
-    """Give the categorical cross-entropy in nats.
-
-    Args:
-        labels: One-hot or soft, shape ``(..., classes)``.
-        logits: Before softmax, the same shape or one that broadcasts with it.
-
-    Returns:
-        One loss per image, shape ``(...)``.
-    """
-    return -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)
 
 
 def focal_loss(labels: Any, logits: Any, *, gamma: Any, alpha: Any) -> Any:
@@ -54,20 +43,24 @@ def focal_loss(labels: Any, logits: Any, *, gamma: Any, alpha: Any) -> Any:
     return -tf.reduce_sum(alpha * labels * tf.pow(miss, gamma) * log_probs, axis=-1)
 
 
-def image_losses(kind: str, labels: Any, logits: Any, hyper: dict[str, Any], alpha: Any) -> Any:
+def image_losses(labels: Any, logits: Any, hyper: dict[str, Any], alpha: Any) -> Any:
     """Give the loss of each image under the loss that a trial's parameters name.
 
     Args:
-        kind: ``cross_entropy`` or ``focal``.
         labels: One-hot or soft, shape ``(..., classes)``.
         logits: Before softmax, the same shape or one that broadcasts with it.
-        hyper: ``label_smoothing`` and ``focal_gamma``.
-        alpha: Weight per class of the focal loss, broadcast over the last axis.
+        hyper: ``label_smoothing`` and ``focal_gamma``, which is 0 for cross-entropy: so that one
+            compiled graph serves both losses.
+        alpha: Weight per class of the focal loss, broadcast over the last axis; ones for
+            cross-entropy.
 
     Returns:
         One loss per image in nats, shape ``(...)``.
     """
     smoothed = smooth_labels(labels, label_smoothing=hyper["label_smoothing"])
-    if kind == "focal":
-        return focal_loss(smoothed, logits, gamma=hyper["focal_gamma"], alpha=alpha)
-    return cross_entropy(smoothed, logits)
+    return focal_loss(smoothed, logits, gamma=hyper["focal_gamma"], alpha=alpha)
+
+
+def loss_gamma(params: TrialParams) -> float:
+    """Give the exponent of a trial's loss: cross-entropy is the focal loss at 0."""
+    return params.focal_gamma if params.loss == "focal" else 0.0

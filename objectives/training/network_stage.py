@@ -17,6 +17,7 @@ from objectives.networks.network import Network
 from objectives.records import FloatArray, ImageArray
 from objectives.training.batches import shared_batches
 from objectives.training.head_stage import FoldPlan, hash_seed
+from objectives.training.hyper import hyper_tensors
 from objectives.training.losses import image_losses
 from objectives.training.optimizers import clip_by_fold_norm, optimizer_step, zero_slots
 from objectives.training.schedules import learning_rates
@@ -51,7 +52,12 @@ class NetworkTrainer:
         zeros = zero_slots(self.params.optimizer, [v.value for v in self._values])
         self._slots = [tf.Variable(zero) for zero in zeros]
         self._count = tf.Variable(0.0)
-        self._hyper = self._hyper_tensors()
+        self._hyper = hyper_tensors(
+            self.params,
+            learning_rate=self.learning_rate,
+            horizon=len(self._batches(0)) * self.n_epochs,
+            dtype=tf.float32,
+        )
         shape = (None, *self.clean.shape[1:])
         n_classes = self.plan.class_weights.shape[1]
         self._step = tf.function(
@@ -69,23 +75,6 @@ class NetworkTrainer:
         )
         fresh = self._take()
         self._states = {j: self._first_state(j, fresh) for j in range(self.plan.n_folds)}
-
-    def _hyper_tensors(self) -> dict[str, Any]:
-        steps = len(self._batches(0)) * self.n_epochs
-        names = {
-            "weight_decay",
-            "momentum",
-            "clip_norm",
-            "label_smoothing",
-            "focal_gamma",
-            "warmup_fraction",
-        }
-        numbers = {
-            **self.params.model_dump(include=names),
-            "learning_rate": self.learning_rate,
-            "horizon": steps,
-        }
-        return {name: tf.constant(value, tf.float32) for name, value in numbers.items()}
 
     def _batches(self, epoch: int) -> np.ndarray:
         return shared_batches(
@@ -168,18 +157,18 @@ class NetworkTrainer:
         image_weights = tf.linalg.matvec(labels, class_weights)
         with tf.GradientTape() as tape:
             logits = self.network.model(tf.cast(images, tf.float32), training=True)
-            losses = image_losses(self.params.loss, labels, logits, self._hyper, alpha)
+            losses = image_losses(labels, logits, self._hyper, alpha)
             loss = tf.reduce_mean(image_weights * losses)
         values = [v.value for v in self._values]
         gradients = clip_by_fold_norm(
             tape.gradient(loss, values), self._hyper["clip_norm"], stacked=False
         )
         rate = learning_rates(
-            self.params.schedule,
             self._count.read_value(),
             peak=self._hyper["learning_rate"],
             horizon=self._hyper["horizon"],
             warmup_fraction=self._hyper["warmup_fraction"],
+            falls=self._hyper["cosine"],
         )
         new_values, new_slots = optimizer_step(
             self.params.optimizer,
@@ -189,7 +178,6 @@ class NetworkTrainer:
             rates=rate,
             counts=self._count.read_value(),
             hyper=self._hyper,
-            nesterov=self.params.nesterov,
         )
         for variable, value in zip([*values, *self._slots], [*new_values, *new_slots], strict=True):
             variable.assign(value)

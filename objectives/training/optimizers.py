@@ -55,7 +55,6 @@ def optimizer_step(
     rates: Any,
     counts: Any,
     hyper: dict[str, Any],
-    nesterov: bool,
 ) -> tuple[list[Any], list[Any]]:
     """Take one step.
 
@@ -66,8 +65,8 @@ def optimizer_step(
         slots: The optimizer's memory, from :func:`zero_slots` or the step before.
         rates: The learning rate, scalar or ``(folds,)``.
         counts: Steps taken before this one, floating point, scalar or ``(folds,)``.
-        hyper: ``weight_decay`` (AdamW, Lion; decoupled, of every variable) and ``momentum`` (SGD).
-        nesterov: Whether SGD looks ahead.
+        hyper: ``weight_decay`` (AdamW, Lion; decoupled, of every variable), ``momentum`` and
+            ``nesterov`` (SGD; 1 looks ahead, 0 does not).
 
     Returns:
         New values and new slots.
@@ -86,7 +85,7 @@ def optimizer_step(
         elif kind == "lion":
             moved, kept = _lion(value, gradient, memory, rate, hyper)
         else:
-            moved, kept = _sgd(value, gradient, memory, rate, hyper, nesterov)
+            moved, kept = _sgd(value, gradient, memory, rate, hyper)
         new_values.append(moved)
         new_slots.extend(kept)
     return new_values, new_slots
@@ -128,13 +127,9 @@ def _lion(
 
 
 def _sgd(
-    value: Any,
-    gradient: Any,
-    memory: Sequence[Any],
-    rate: Any,
-    hyper: dict[str, Any],
-    nesterov: bool,
+    value: Any, gradient: Any, memory: Sequence[Any], rate: Any, hyper: dict[str, Any]
 ) -> tuple[Any, list[Any]]:
     velocity = hyper["momentum"] * memory[0] - rate * gradient
-    move = hyper["momentum"] * velocity - rate * gradient if nesterov else velocity
+    ahead = hyper["momentum"] * velocity - rate * gradient
+    move = tf.where(hyper["nesterov"] > 0, ahead, velocity)
     return value + move, [velocity]

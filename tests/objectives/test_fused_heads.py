@@ -14,10 +14,10 @@ from objectives.training.fused_heads import (
     HeadForm,
     HeadStack,
     dropout_mask,
-    hyper_tensors,
     new_heads,
     train_heads,
 )
+from objectives.training.hyper import hyper_tensors
 from spaces.params import TrialParams
 
 N_ROWS, N_FEATURES, N_CLASSES, N_FOLDS, N_EPOCHS = 70, 6, 3, 3, 4
@@ -26,9 +26,11 @@ STOPPED_FOLD, STOPS_AFTER = 1, 2
 
 @pytest.fixture(autouse=True)
 def _double_precision() -> Iterator[None]:
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
+    for precision in ("float64", "float32"):
+        keras.config.set_floatx(precision)
+        keras.config.set_dtype_policy(precision)
+        if precision == "float64":
+            yield
 
 
 def _problem() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -128,7 +130,9 @@ def _fused_run(params: TrialParams) -> tuple[HeadStack, HeadStack, int]:
         dtype=tf.float64,
     )
     n_steps = len(shared_batches(fold_of, batch_size=params.batch_size, n_folds=N_FOLDS, seed=0))
-    hyper = hyper_tensors(params, horizon=n_steps * N_EPOCHS, dtype=tf.float64)
+    hyper = hyper_tensors(
+        params, learning_rate=params.learning_rate, horizon=n_steps * N_EPOCHS, dtype=tf.float64
+    )
     at_stop = stack
     for epoch in range(N_EPOCHS):
         if epoch == STOPS_AFTER:
@@ -141,7 +145,7 @@ def _fused_run(params: TrialParams) -> tuple[HeadStack, HeadStack, int]:
             tf.constant(fold_of),
             tf.constant(batches),
             tf.constant(weights, tf.float64),
-            tf.constant(weights, tf.float64),
+            tf.constant(weights if params.loss == "focal" else np.ones_like(weights), tf.float64),
         )
         stack, _ = train_heads(form, stack, data, hyper, seed=epoch)
     return stack, at_stop, n_steps * N_EPOCHS
@@ -218,7 +222,7 @@ def test_a_fold_that_has_no_image_in_a_step_does_not_move() -> None:
         tf.ones((2, 2), tf.float64),
         tf.ones((2, 2), tf.float64),
     )
-    hyper = hyper_tensors(params, horizon=1, dtype=tf.float64)
+    hyper = hyper_tensors(params, learning_rate=params.learning_rate, horizon=1, dtype=tf.float64)
     trained, _ = train_heads(HeadForm.of(params), stack, data, hyper, seed=0)
     for before, after in zip(stack.weights_of(0), trained.weights_of(0), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -259,7 +263,9 @@ def test_noise_in_a_fold_leaves_its_own_head_bit_identical() -> None:
             seed=1,
             dtype=tf.float32,
         )
-        hyper = hyper_tensors(params, horizon=20, dtype=tf.float32)
+        hyper = hyper_tensors(
+            params, learning_rate=params.learning_rate, horizon=20, dtype=tf.float32
+        )
         for epoch in range(3):
             batches = shared_batches(fold_of, batch_size=16, n_folds=N_FOLDS, seed=epoch)
             data = EpochData(
