@@ -19,12 +19,19 @@ GEOMETRY_SEED = 0
 
 
 def augmented_batches(
-    images: ImageArray, labels: OneHot, *, policy: str, strength: str, batch_size: int
+    images: ImageArray,
+    labels: OneHot,
+    *,
+    policy: str,
+    strength: str,
+    batch_size: int,
+    passes: int,
 ) -> Any:
-    """Shuffle, batch, augment on all cores and prefetch, pass after pass without end.
+    """Shuffle, batch, augment on all cores and prefetch, so many passes in a row.
 
-    One endless dataset with ``steps_per_epoch`` saves a ``fit`` from setting up the pipeline anew
-    for every epoch, which costs 2 s of a core with these layers, and up to half of an epoch here.
+    One dataset of all passes with ``steps_per_epoch`` saves a ``fit`` from setting up the pipeline
+    anew for every epoch, which costs 2 s of a core with these layers, up to half of an epoch here;
+    one without end would augment, at the end of the fit, some batches that nobody reads.
 
     Args:
         images: Shape ``(n, px, px, 3)``.
@@ -32,6 +39,7 @@ def augmented_batches(
         policy: As in ``spaces.policies``, done by keras-cv's layers at the same settings as ours.
         strength: ``low``, ``medium`` or ``high``.
         batch_size: Images a batch.
+        passes: How often all images are read, each time in another order.
 
     Returns:
         A ``tf.data.Dataset`` of float images of 0 to 255 and labels; the last batch of a pass is
@@ -42,7 +50,9 @@ def augmented_batches(
         tf.data.Dataset.from_tensor_slices((images, labels))
         .shuffle(len(images))
         .batch(batch_size)
-        .repeat()
+        .repeat(passes)
+        # At the end of batches that it could count, Keras 3.15 would begin anew, for nobody.
+        .filter(lambda *_: True)
         .map(augment, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )

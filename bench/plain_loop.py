@@ -110,7 +110,7 @@ class PlainLoop:
         began_s = time.perf_counter()
         model = self._compiled(params, train, n_epochs, unfrozen)
         model.fit(
-            self._training(params, train),
+            self._training(params, train, n_epochs),
             validation_data=self._validation(validation, params.batch_size),
             epochs=n_epochs,
             steps_per_epoch=_steps(train, params),
@@ -150,13 +150,14 @@ class PlainLoop:
         )
         return model
 
-    def _training(self, params: TrialParams, rows: RowArray) -> Any:
+    def _training(self, params: TrialParams, rows: RowArray, n_epochs: int) -> Any:
         return augmented_batches(
             self._images[rows],
             self._one_hot[rows],
             policy=params.policy,
             strength=params.strength,
             batch_size=params.batch_size,
+            passes=n_epochs,
         )
 
     def _validation(self, rows: RowArray, batch_size: int) -> Any:

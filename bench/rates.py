@@ -45,7 +45,12 @@ def _augmented(cells: Cells, policy: str, strength: str) -> Batches:
     labels = np.zeros((len(cells.images), 1), np.float32)
     batches: Batches = iter(
         augmented_batches(
-            cells.images, labels, policy=policy, strength=strength, batch_size=BATCH_SIZE
+            cells.images,
+            labels,
+            policy=policy,
+            strength=strength,
+            batch_size=BATCH_SIZE,
+            passes=1 + PASSES,
         )
     )
     return batches
@@ -60,10 +65,10 @@ def _forward(backbone: str, weights: str, image_px: int) -> Any:
     )
 
 
-def _rate(cells: Cells, endless: Batches) -> float:
+def _rate(cells: Cells, batches: Batches) -> float:
     """Time some passes in a row after one that traces, sets up and warms the caches."""
     n_batches = -(-len(cells.images) // BATCH_SIZE)
-    deque(islice(endless, n_batches), maxlen=0)
+    deque(islice(batches, n_batches), maxlen=0)
     began_s = time.perf_counter()
-    deque(islice(endless, PASSES * n_batches), maxlen=0)
+    deque(islice(batches, PASSES * n_batches), maxlen=0)
     return PASSES * len(cells.images) / (time.perf_counter() - began_s)

@@ -50,12 +50,12 @@ FULL = Size(
 )
 SMALL = Size(
     name="small",
-    images=200,
+    images=160,
     folds=5,
     epochs=3,
-    heads_per_pair=3,
+    heads_per_pair=2,
     timed_folds=2,
-    sweep_images=160,
+    sweep_images=120,
     sweep_trials=6,
     sweep_head_epochs=4,
     sweep_finetune_epochs=1,
