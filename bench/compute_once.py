@@ -5,6 +5,8 @@ Usage: python -m bench.compute_once [--json] [--small] [--equality]
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,7 @@ from bench.real_sweep import real_sweep
 from bench.sizes import FULL, SMALL, Size
 from bench.weights import choose_weights
 
+EXIT_TERMINATED = 143
 SHOWN = (
     "plain_s",
     "plain_train_only_s",
@@ -50,6 +53,8 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="the same in under 3 minutes")
     parser.add_argument("--equality", action="store_true", help="compare accuracies, not seconds")
     asked = parser.parse_args()
+    # Ended from outside, it still ends its part and takes its folder away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     use_shared_weights()
     size = SMALL if asked.small else FULL
     with tempfile.TemporaryDirectory(prefix="foldsweep-bench-") as folder:
