@@ -41,6 +41,10 @@ class FoldPlan:
         """Positions of the rows that a fold validates on."""
         return np.flatnonzero(self.fold_of == fold)
 
+    def batches(self, batch_size: int, seed: int) -> np.ndarray:
+        """Order the rows of an epoch; see :func:`objectives.training.batches.shared_batches`."""
+        return shared_batches(self.fold_of, batch_size=batch_size, n_folds=self.n_folds, seed=seed)
+
 
 class Ahead:
     """Makes the view of the next epoch while the present one trains: at most one ahead."""
@@ -112,12 +116,7 @@ class HeadTrainer:
         return tf.constant(features[self.plan.rows_of(fold)])
 
     def _batches(self, epoch: int) -> np.ndarray:
-        return shared_batches(
-            self.plan.fold_of,
-            batch_size=self.params.batch_size,
-            n_folds=self.plan.n_folds,
-            seed=hash_seed(self.seed, epoch),
-        )
+        return self.plan.batches(self.params.batch_size, hash_seed(self.seed, epoch))
 
     def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
         """Train the folds' heads for one epoch on view ``epoch`` and predict."""

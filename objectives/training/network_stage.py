@@ -15,7 +15,6 @@ import tensorflow as tf
 from objectives.evaluation.history import FoldOutcome
 from objectives.networks.network import Network
 from objectives.records import FloatArray, ImageArray
-from objectives.training.batches import shared_batches
 from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.training.hyper import hyper_tensors
 from objectives.training.losses import image_losses
@@ -77,12 +76,7 @@ class NetworkTrainer:
         self._states = {j: self._first_state(j, fresh) for j in range(self.plan.n_folds)}
 
     def _batches(self, epoch: int) -> np.ndarray:
-        return shared_batches(
-            self.plan.fold_of,
-            batch_size=self.params.batch_size,
-            n_folds=self.plan.n_folds,
-            seed=hash_seed(self.seed, epoch),
-        )
+        return self.plan.batches(self.params.batch_size, hash_seed(self.seed, epoch))
 
     def _first_state(self, fold: int, fresh: State) -> State:
         self._put(fresh)
