@@ -151,10 +151,46 @@ def head_logits(weights: Sequence[Any], features: Any, keep: Any = None) -> Any:
     """
     hidden = features
     if len(weights) == 4:
-        hidden = tf.nn.relu(tf.matmul(hidden, weights[0]) + weights[1][:, None, :])
+        hidden = tf.nn.relu(_stacked_matmul(hidden, weights[0]) + weights[1][:, None, :])
     if keep is not None:
         hidden = hidden * keep
-    return tf.matmul(hidden, weights[-2]) + weights[-1][:, None, :]
+    return _stacked_matmul(hidden, weights[-2]) + weights[-1][:, None, :]
+
+
+@tf.custom_gradient
+def _stacked_matmul(rows: Any, kernels: Any) -> Any:
+    """Multiply ``(rows, d)`` or ``(k, rows, d)`` by ``(k, d, width)``.
+
+    Sizes are open in the graph, so TensorFlow's own gradient would also sum over axes that turn
+    out not to be broadcast: a third of a step's time here.
+    """
+
+    def gradient(upstream: Any) -> Any:
+        of_rows = tf.matmul(upstream, kernels, transpose_b=True)
+        if rows.shape.rank == 2:
+            of_rows = tf.reduce_sum(of_rows, axis=0)
+        return of_rows, tf.matmul(rows, upstream, transpose_a=True)
+
+    return tf.matmul(rows, kernels), gradient
+
+
+def predict_heads(stack: HeadStack, features: Any) -> np.ndarray:
+    """Predict with every head of the stack, each on rows of its own.
+
+    Args:
+        stack: The heads' state.
+        features: Shape ``(folds, rows, d)``.
+
+    Returns:
+        Probabilities, shape ``(folds, rows, classes)``.
+    """
+    probabilities: np.ndarray = _probabilities(list(stack.weights), features).numpy()
+    return probabilities
+
+
+@tf.function(reduce_retracing=True)
+def _probabilities(weights: Sequence[Any], features: Any) -> Any:
+    return tf.nn.softmax(head_logits(weights, tf.cast(features, weights[0].dtype)))
 
 
 def dropout_mask(rate: Any, shape: Any, *, seed: Any, step: Any, dtype: Any) -> Any:
@@ -265,11 +301,12 @@ def _step(
         hyper=hyper,
     )
     active = n_images > 0
-    moved = (
-        keep_where(active, new_weights, weights),
-        keep_where(active, new_slots, slots),
-        counts + tf.cast(active, counts.dtype),
+    new_weights, new_slots = tf.cond(
+        tf.reduce_all(active),
+        lambda: (new_weights, new_slots),
+        lambda: (keep_where(active, new_weights, weights), keep_where(active, new_slots, slots)),
     )
+    moved = (new_weights, new_slots, counts + tf.cast(active, counts.dtype))
     return moved, per_fold, n_images
 
 

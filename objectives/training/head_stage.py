@@ -14,8 +14,8 @@ from objectives.training.batches import shared_batches
 from objectives.training.fused_heads import (
     EpochData,
     HeadForm,
-    head_logits,
     new_heads,
+    predict_heads,
     train_heads,
 )
 from objectives.training.hyper import hyper_tensors
@@ -105,15 +105,8 @@ class HeadTrainer:
             horizon=steps * self.n_epochs,
             dtype=tf.float32,
         )
-        self._validation = {
-            j: (self._rows(self.clean, j), self._rows(self.shifted, j))
-            for j in range(self.plan.n_folds)
-        }
-
-    def _rows(self, features: Any, fold: int) -> Any:
-        if features is None:
-            return None
-        return tf.constant(features[self.plan.rows_of(fold)])
+        views = [view for view in (self.clean, self.shifted) if view is not None]
+        self._validation = tf.constant(_rows_by_fold(self.plan, views))
 
     def _batches(self, epoch: int) -> np.ndarray:
         return self.plan.batches(self.params.batch_size, hash_seed(self.seed, epoch))
@@ -132,27 +125,36 @@ class HeadTrainer:
         )
         seed = hash_seed(self.seed, epoch)
         self._stack, losses = train_heads(self._form, self._stack, data, self._hyper, seed=seed)
+        clean, shifted = self._predict()
         return {
-            j: FoldOutcome(float(losses[place]), *self._predict(j, place))
+            j: FoldOutcome(float(losses[place]), clean[place], shifted[place])
             for place, j in enumerate(folds)
         }
 
-    def _predict(self, fold: int, place: int) -> tuple[FloatArray, FloatArray | None]:
-        weights = [w[place : place + 1] for w in self._stack.weights]
-        clean, shifted = self._validation[fold]
-        return _probabilities(weights, clean), (
-            None if shifted is None else _probabilities(weights, shifted)
-        )
+    def _predict(self) -> tuple[list[FloatArray], Sequence[FloatArray | None]]:
+        """Let every head predict its own fold in one pass, both views together."""
+        mine = tf.gather(self._validation, self._stack.folds)
+        probabilities = predict_heads(self._stack, mine)
+        n_rows = [len(self.plan.rows_of(j)) for j in self._stack.folds]
+        views = np.split(probabilities, 1 if self.shifted is None else 2, axis=1)
+        cut = [[fold[:n] for fold, n in zip(view, n_rows, strict=True)] for view in views]
+        return cut[0], cut[1] if len(cut) > 1 else [None] * len(n_rows)
 
     def remember(self, fold: int) -> None:
         """Keep a head's present weights as its best."""
         self.best[fold] = self._stack.weights_of(fold)
 
 
-def _probabilities(weights: Sequence[Any], features: Any) -> FloatArray:
-    logits = head_logits(weights, tf.cast(features, weights[0].dtype)[None])[0]
-    probabilities: FloatArray = tf.nn.softmax(logits).numpy()
-    return probabilities
+def _rows_by_fold(plan: FoldPlan, views: Sequence[Any]) -> np.ndarray:
+    """Lay the validation rows of the folds out as ``(k, views * most, d)``; short folds get 0."""
+    most = max(len(plan.rows_of(j)) for j in range(plan.n_folds))
+    width = views[0].shape[1]
+    laid_out = np.zeros((plan.n_folds, len(views), most, width), views[0].dtype)
+    for fold in range(plan.n_folds):
+        rows = plan.rows_of(fold)
+        for place, view in enumerate(views):
+            laid_out[fold, place, : len(rows)] = view[rows]
+    return laid_out.reshape(plan.n_folds, len(views) * most, width)
 
 
 def hash_seed(seed: int, *parts: int) -> int:

@@ -37,13 +37,18 @@ def clip_by_fold_norm(gradients: Sequence[Any], clip_norm: Any, *, stacked: bool
     Returns:
         The gradients, scaled.
     """
-    squares = [
-        tf.reduce_sum(tf.square(g), axis=list(range(int(stacked), g.shape.rank))) for g in gradients
-    ]
-    norm = tf.sqrt(tf.add_n(squares))
-    wanted = tf.where(clip_norm > 0, clip_norm, tf.constant(float("inf"), norm.dtype))
-    scale = tf.where(norm > wanted, wanted / norm, tf.ones_like(norm))
-    return [g * _spread(scale, g) for g in gradients]
+
+    def clipped() -> list[Any]:
+        squares = [
+            tf.reduce_sum(tf.square(g), axis=list(range(int(stacked), g.shape.rank)))
+            for g in gradients
+        ]
+        norm = tf.sqrt(tf.add_n(squares))
+        scale = tf.where(norm > clip_norm, clip_norm / norm, tf.ones_like(norm))
+        return [g * _spread(scale, g) for g in gradients]
+
+    kept: list[Any] = tf.cond(clip_norm > 0, clipped, lambda: list(gradients))
+    return kept
 
 
 def optimizer_step(
