@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from objectives.networks.network import Network, freeze_below, pool
+from objectives.networks.network import freeze_below, pool
 from objectives.records import LabelArray
 from spaces.params import TrialParams
 
@@ -24,7 +24,7 @@ def build_model(params: TrialParams, backbone: Any, n_classes: int, *, unfrozen:
     inputs = keras.Input(backbone.input_shape[1:])
     model = build_classifier(params, pool(backbone(inputs)), inputs, n_classes)
     if unfrozen:
-        freeze_below(Network(model, backbone, ()), unfrozen)
+        freeze_below(backbone, unfrozen)
     else:
         backbone.trainable = False
     return model

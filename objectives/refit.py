@@ -7,9 +7,8 @@ import numpy as np
 
 from objectives.networks.network import Network, servable_model
 from objectives.records import Stage, TrialContext
-from objectives.training.head_stage import HeadTrainer, hash_seed
-from objectives.training.network_stage import NetworkTrainer
-from objectives.trial import stage_learning_rate, stage_network
+from objectives.training.head_stage import HeadTrainer
+from objectives.trial import network_trainer, stage_network
 from objectives.trial_inputs import TrialInputs
 from spaces.params import TrialParams
 
@@ -68,23 +67,8 @@ def _refit_network(
     heads: dict[int, list[np.ndarray]],
 ) -> None:
     """Train the network in place."""
-    train = inputs.context.train
-    first_view = train.head_epochs if stage == "finetune" else 0
-    horizon = train.finetune_epochs + (0 if stage == "finetune" else train.head_epochs)
-    clean, _ = inputs.validation_images()
-    trainer = NetworkTrainer(
-        inputs.params,
-        network,
-        inputs.plan,
-        lambda epoch: inputs.images_of_epoch(first_view + epoch),
-        clean,
-        None,
-        n_epochs=horizon,
-        seed=hash_seed(inputs.context.seed, first_view),
-        learning_rate=stage_learning_rate(inputs.params, stage),
-        heads=heads,
-    )
-    for epoch in range(n_epochs):
-        outcome = trainer.advance(epoch, [ONLY_FOLD])[ONLY_FOLD]
-        inputs.context.reporter.report(stage, epoch, {ONLY_FOLD: outcome.loss})
-    trainer.load(ONLY_FOLD)
+    with network_trainer(network, inputs, stage, n_epochs, heads) as trainer:
+        for epoch in range(n_epochs):
+            outcome = trainer.advance(epoch, [ONLY_FOLD])[ONLY_FOLD]
+            inputs.context.reporter.report(stage, epoch, {ONLY_FOLD: outcome.loss})
+        trainer.load(ONLY_FOLD)

@@ -1,14 +1,15 @@
 """The built-in objective: one point of the space, scored by k-fold cross-validation."""
 
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 
 import numpy as np
 
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions, summarise
+from objectives.networks.cuts import find_cut
 from objectives.networks.network import Network, build_network, freeze_below
 from objectives.records import FloatArray, Stage, TrialContext, TrialResult
 from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
@@ -87,23 +88,8 @@ class _Trial:
             return self._stage("head", trainer, n_epochs)
 
     def _network(self, stage: Stage, n_epochs: int, heads: dict[int, list[np.ndarray]]) -> bool:
-        first_view = self.context.train.head_epochs if stage == "finetune" else 0
-        clean, shifted = self.inputs.validation_images()
-        with closing(
-            Ahead(lambda epoch: self.inputs.images_of_epoch(first_view + epoch), n_epochs)
-        ) as ahead:
-            trainer = NetworkTrainer(
-                self.params,
-                stage_network(self.params, self.inputs, stage),
-                self.inputs.plan,
-                ahead.get,
-                clean,
-                shifted,
-                n_epochs=n_epochs,
-                seed=hash_seed(self.context.seed, first_view),
-                learning_rate=stage_learning_rate(self.params, stage),
-                heads=heads,
-            )
+        network = stage_network(self.params, self.inputs, stage)
+        with network_trainer(network, self.inputs, stage, n_epochs, heads) as trainer:
             return self._stage(stage, trainer, n_epochs)
 
     def _stage(self, stage: Stage, trainer: FoldTrainer, n_epochs: int) -> bool:
@@ -154,10 +140,52 @@ def stage_network(params: TrialParams, inputs: TrialInputs, stage: Stage) -> Net
         params, image_px=inputs.image_px, n_classes=inputs.n_classes, seed=inputs.context.seed
     )
     if stage == "finetune":
-        freeze_below(network, params.finetune_fraction)
+        freeze_below(network.backbone, params.finetune_fraction)
     return network
 
 
-def stage_learning_rate(params: TrialParams, stage: Stage) -> float:
+@contextmanager
+def network_trainer(
+    network: Network,
+    inputs: TrialInputs,
+    stage: Stage,
+    n_epochs: int,
+    heads: dict[int, list[np.ndarray]],
+) -> Iterator[NetworkTrainer]:
+    """Lay out the training of a stage's network: what is frozen is computed once for all folds.
+
+    Args:
+        network: From :func:`stage_network`.
+        inputs: What the trial reads.
+        stage: ``finetune`` or ``scratch``.
+        n_epochs: Epochs that will be trained; the schedule's horizon is the stage's own length.
+        heads: Weights of each fold's head to begin with; empty begins at random.
+    """
+    train = inputs.context.train
+    first_view = train.head_epochs if stage == "finetune" else 0
+    horizon = train.finetune_epochs + (0 if stage == "finetune" else train.head_epochs)
+    cut = find_cut(network.backbone)
+    clean, shifted = inputs.validation_images() if cut is None else inputs.validation_features(cut)
+
+    def of_epoch(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        view = first_view + epoch
+        return inputs.images_of_epoch(view) if cut is None else inputs.features_of_epoch(view, cut)
+
+    with closing(Ahead(of_epoch, n_epochs)) as ahead:
+        yield NetworkTrainer(
+            inputs.params,
+            network if cut is None else network.above(cut),
+            inputs.plan,
+            ahead.get,
+            clean,
+            shifted,
+            n_epochs=horizon,
+            seed=hash_seed(inputs.context.seed, first_view),
+            learning_rate=_stage_learning_rate(inputs.params, stage),
+            heads=heads,
+        )
+
+
+def _stage_learning_rate(params: TrialParams, stage: Stage) -> float:
     """Give the peak rate of a stage: fine-tuning runs at a fraction of the head's."""
     return params.learning_rate * (params.finetune_lr_factor if stage == "finetune" else 1.0)

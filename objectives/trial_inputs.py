@@ -1,7 +1,7 @@
 """What the stages of one trial read: views of its policy, features of them, fold by fold plans."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,10 +22,10 @@ GALLERY_VIEWS = 3
 _galleries: dict[str, list[ImageArray]] = {}
 
 
-@lru_cache(maxsize=2)
-def _extractor(backbone: str, weights: str, image_px: int) -> FeatureExtractor:
+@lru_cache(maxsize=4)
+def _extractor(backbone: str, weights: str, image_px: int, cut: int | None) -> FeatureExtractor:
     """Keep the backbones of this burst and the last in memory from trial to trial."""
-    return FeatureExtractor(backbone, weights, image_px)
+    return FeatureExtractor(backbone, weights, image_px, cut=cut)
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class TrialInputs:
         """Lay out one model on all rows of the sweep, with draws that no trial has seen."""
         everyone = np.full(len(context.splits.rows), -1, dtype=np.int64)
         fresh_seed = hash_seed(context.seed, REFIT_DRAW)
-        # The augmented images of a refit are read once.
-        once = replace(context, keep_views=False)
+        # The augmented images of a refit are read once, and nothing is validated.
+        unvalidated = context.validation.model_copy(update={"shift": "none"})
+        once = replace(context, keep_views=False, validation=unvalidated)
         return cls._laid_out(params, once, everyone, 1, fresh_seed)
 
     @classmethod
@@ -102,16 +103,17 @@ class TrialInputs:
         """Class numbers of the sweep's rows."""
         return self.context.data.labels[self.context.splits.rows]
 
-    @cached_property
-    def features(self) -> FeatureStore:
-        """The features of this trial's backbone."""
-        extractor = _extractor(self.params.backbone, self.params.weights, self.image_px)
+    def features(self, cut: int | None = None) -> FeatureStore:
+        """Give the features of this trial's backbone; see :class:`FeatureExtractor` for cuts."""
+        extractor = _extractor(self.params.backbone, self.params.weights, self.image_px, cut)
         return FeatureStore(self.store, self.views, extractor, self.counts)
 
-    def features_of_epoch(self, epoch: int) -> tuple[FeatureArray, FloatArray]:
+    def features_of_epoch(
+        self, epoch: int, cut: int | None = None
+    ) -> tuple[FeatureArray, FloatArray]:
         """Give features and labels of the view that an epoch trains on."""
         key = self._key(self.params.policy, self.params.strength, epoch, "train")
-        return self.features.get(key, keep_view=self.context.keep_views)
+        return self.features(cut).get(key, keep_view=self.context.keep_views)
 
     def images_of_epoch(self, epoch: int) -> tuple[ImageArray, FloatArray]:
         """Give images and labels of the view that an epoch trains on."""
@@ -119,12 +121,14 @@ class TrialInputs:
         view = self.views.stored(key)
         return view.images, view.labels
 
-    def validation_features(self) -> tuple[FeatureArray, FeatureArray | None]:
+    def validation_features(
+        self, cut: int | None = None
+    ) -> tuple[FeatureArray, FeatureArray | None]:
         """Give features of the clean and the shifted validation view."""
         clean, shifted = self._validation_keys()
-        keep = self.context.keep_views
-        return self.features.get(clean, keep_view=False)[0], (
-            None if shifted is None else self.features.get(shifted, keep_view=keep)[0]
+        features, keep = self.features(cut), self.context.keep_views
+        return features.get(clean, keep_view=False)[0], (
+            None if shifted is None else features.get(shifted, keep_view=keep)[0]
         )
 
     def validation_images(self) -> tuple[ImageArray, ImageArray | None]:

@@ -35,8 +35,8 @@ def build_backbone(name: str, weights: str, image_px: int) -> keras.Model:
         return _own_backbone(name, weights, image_px)
     backbone = find_backbone(name)
     inputs = keras.Input((image_px, image_px, 3))
-    network = _network(backbone, weights, image_px)
-    return keras.Model(inputs, network(_scale(inputs, backbone.scaling)), name=name)
+    network = _network(backbone, weights, _scale(inputs, backbone.scaling))
+    return keras.Model(inputs, network.output, name=name)
 
 
 def _own_backbone(name: str, weights: str, image_px: int) -> keras.Model:
@@ -48,20 +48,23 @@ def _own_backbone(name: str, weights: str, image_px: int) -> keras.Model:
     return model
 
 
-def _network(backbone: Backbone, weights: str, image_px: int) -> keras.Model:
+def _network(backbone: Backbone, weights: str, scaled: keras.KerasTensor) -> keras.Model:
+    """Build on top of the scaled pixels, so that all layers lie in one model, none in another."""
+    image_px = scaled.shape[1]
     if image_px < backbone.min_px:
         raise InputError(
             f"backbone {backbone.name!r} takes images of at least {backbone.min_px} px, "
             f"got data.image_px = {image_px}"
         )
     if backbone.name == "small_cnn":
-        return _load(small_cnn(image_px), weights)
+        return _load(small_cnn(scaled), weights)
     function = getattr(keras.applications, backbone.function)
     path = find_weights(backbone, weights, image_px)
     try:
         return function(
             include_top=False,
             weights=None if path is None else str(path),
+            input_tensor=scaled,
             input_shape=(image_px, image_px, 3),
             **backbone.options,
         )

@@ -1,7 +1,7 @@
 """A trial's network in Keras: scaling, backbone, pooling, head; and the model that is served."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -17,6 +17,8 @@ class Network:
 
     model: keras.Model
     backbone: keras.Model
+    head: keras.Model
+    """From the backbone's feature map to logits."""
     head_layers: tuple[keras.layers.Layer, ...]
     """The dense layer, if there is one, then the classifier: as in a head's weights."""
 
@@ -24,6 +26,17 @@ class Network:
         """Put the weights of one fused head into the network."""
         for layer, start in zip(self.head_layers, range(0, len(weights), 2), strict=True):
             layer.set_weights(list(weights[start : start + 2]))
+
+    def above(self, cut: int) -> "Network":
+        """Give the part after an operation of the backbone; it shares its layers with the whole.
+
+        Args:
+            cut: Position in ``backbone.operations``; see :func:`objectives.networks.cuts.find_cut`.
+        """
+        feature_map = self.backbone.operations[cut].output
+        top = keras.Model(feature_map, self.backbone.output)
+        inputs = keras.Input(feature_map.shape[1:])
+        return replace(self, model=keras.Model(inputs, self.head(top(inputs))))
 
 
 def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: int) -> Network:
@@ -40,8 +53,17 @@ def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: i
     """
     keras.utils.set_random_seed(seed % 2**32)
     backbone = build_backbone(params.backbone, params.weights, image_px)
+    head, layers = _head(params, backbone.output, n_classes, seed)
     inputs = keras.Input((image_px, image_px, 3))
-    x = pool(backbone(inputs))
+    model = keras.Model(inputs, head(backbone(inputs)), name=f"{backbone.name}_classifier")
+    return Network(model, backbone, head, layers)
+
+
+def _head(
+    params: TrialParams, feature_map: keras.KerasTensor, n_classes: int, seed: int
+) -> tuple[keras.Model, tuple[keras.layers.Layer, ...]]:
+    inputs = keras.Input(feature_map.shape[1:], dtype=feature_map.dtype)
+    x = pool(inputs)
     layers: list[keras.layers.Layer] = []
     if params.dense_units:
         layers.append(keras.layers.Dense(params.dense_units, activation="relu"))
@@ -49,8 +71,7 @@ def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: i
     x = keras.layers.Dropout(params.dropout, seed=seed % 2**31)(x)
     # Logits in float32 also where the backbone computes in float16.
     layers.append(keras.layers.Dense(n_classes, dtype="float32", name="classifier"))
-    model = keras.Model(inputs, layers[-1](x), name=f"{backbone.name}_classifier")
-    return Network(model, backbone, tuple(layers))
+    return keras.Model(inputs, layers[-1](x), name="head"), tuple(layers)
 
 
 def pool(feature_map: Any) -> Any:
@@ -58,21 +79,21 @@ def pool(feature_map: Any) -> Any:
     return keras.layers.GlobalAveragePooling2D(dtype="float32")(feature_map)
 
 
-def freeze_below(network: Network, fraction: float) -> None:
+def freeze_below(backbone: keras.Model, fraction: float) -> None:
     """Leave the top ``fraction`` of the backbone's layers trainable, and batch norm in inference.
 
     Args:
-        network: The network to fine-tune.
+        backbone: Of the network to fine-tune.
         fraction: 0 to 1, of the layers that have weights, batch normalisation not counted.
     """
     weighted = [
         layer
-        for layer in _leaf_layers(network.backbone)
+        for layer in _leaf_layers(backbone)
         if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)
     ]
     n_trained = round(fraction * len(weighted))
     trained = {id(layer) for layer in weighted[len(weighted) - n_trained :]}
-    for layer in _leaf_layers(network.backbone):
+    for layer in _leaf_layers(backbone):
         # A Keras layer that is not trainable runs its batch normalisation in inference mode.
         layer.trainable = id(layer) in trained
 

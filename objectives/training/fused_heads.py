@@ -157,8 +157,7 @@ def head_logits(weights: Sequence[Any], features: Any, keep: Any = None) -> Any:
     return _stacked_matmul(hidden, weights[-2]) + weights[-1][:, None, :]
 
 
-@tf.custom_gradient
-def _stacked_matmul(rows: Any, kernels: Any) -> Any:
+def _matmul_and_gradient(rows: Any, kernels: Any) -> Any:
     """Multiply ``(rows, d)`` or ``(k, rows, d)`` by ``(k, d, width)``.
 
     Sizes are open in the graph, so TensorFlow's own gradient would also sum over axes that turn
@@ -174,6 +173,9 @@ def _stacked_matmul(rows: Any, kernels: Any) -> Any:
     return tf.matmul(rows, kernels), gradient
 
 
+_stacked_matmul = tf.custom_gradient(_matmul_and_gradient)
+
+
 def predict_heads(stack: HeadStack, features: Any) -> np.ndarray:
     """Predict with every head of the stack, each on rows of its own.
 
@@ -184,13 +186,15 @@ def predict_heads(stack: HeadStack, features: Any) -> np.ndarray:
     Returns:
         Probabilities, shape ``(folds, rows, classes)``.
     """
-    probabilities: np.ndarray = _probabilities(list(stack.weights), features).numpy()
+    probabilities: np.ndarray = _compiled_prediction(list(stack.weights), features).numpy()
     return probabilities
 
 
-@tf.function(reduce_retracing=True)
 def _probabilities(weights: Sequence[Any], features: Any) -> Any:
     return tf.nn.softmax(head_logits(weights, tf.cast(features, weights[0].dtype)))
+
+
+_compiled_prediction = tf.function(_probabilities, reduce_retracing=True)
 
 
 def dropout_mask(rate: Any, shape: Any, *, seed: Any, step: Any, dtype: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Fine-tuning and training from scratch: whole networks, fold by fold, over shared views.
+"""Fine-tuning and training from scratch: networks, fold by fold, over shared views.
+
+What a network reads are images, or the features at a cut below which it is frozen.
 
 One network and one compiled step serve all folds: a fold's variables are put into the network for
 its share of the epoch and taken out again, so that the folds go forward in lockstep, the reporter
@@ -14,7 +16,7 @@ import tensorflow as tf
 
 from objectives.evaluation.history import FoldOutcome
 from objectives.networks.network import Network
-from objectives.records import FloatArray, ImageArray
+from objectives.records import FloatArray
 from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.training.hyper import hyper_tensors
 from objectives.training.losses import image_losses
@@ -22,7 +24,7 @@ from objectives.training.optimizers import clip_by_fold_norm, optimizer_step, ze
 from objectives.training.schedules import learning_rates
 from spaces.params import TrialParams
 
-ImagesOfEpoch = Callable[[int], tuple[ImageArray, FloatArray]]
+ArraysOfEpoch = Callable[[int], tuple[np.ndarray, FloatArray]]
 State = list[np.ndarray]
 PREDICT_BATCH = 128
 
@@ -34,10 +36,11 @@ class NetworkTrainer:
     params: TrialParams
     network: Network
     plan: FoldPlan
-    images_of_epoch: ImagesOfEpoch
-    clean: ImageArray
-    shifted: ImageArray | None
-    """The clean and the shifted validation view, ``(rows, px, px, 3)``."""
+    arrays_of_epoch: ArraysOfEpoch
+    """What the network reads in an epoch, ``(rows, ...)``, and labels, ``(rows, classes)``."""
+    clean: np.ndarray
+    shifted: np.ndarray | None
+    """The clean and the shifted validation view, ``(rows, ...)``; shifted may be None."""
     n_epochs: int
     seed: int
     learning_rate: float
@@ -57,20 +60,20 @@ class NetworkTrainer:
             horizon=len(self._batches(0)) * self.n_epochs,
             dtype=tf.float32,
         )
-        shape = (None, *self.clean.shape[1:])
+        arrays = tf.TensorSpec((None, *self.clean.shape[1:]), self.clean.dtype)
         n_classes = self.plan.class_weights.shape[1]
         self._step = tf.function(
             self._train_step,
             input_signature=[
-                tf.TensorSpec(shape, tf.uint8),
+                arrays,
                 tf.TensorSpec([None, n_classes]),
                 tf.TensorSpec([n_classes]),
                 tf.TensorSpec([n_classes]),
             ],
         )
         self._probabilities = tf.function(
-            lambda images: tf.nn.softmax(model(tf.cast(images, tf.float32), training=False)),
-            input_signature=[tf.TensorSpec(shape, tf.uint8)],
+            lambda batch: tf.nn.softmax(model(tf.cast(batch, tf.float32), training=False)),
+            input_signature=[arrays],
         )
         fresh = self._take()
         self._states = {j: self._first_state(j, fresh) for j in range(self.plan.n_folds)}
@@ -96,20 +99,20 @@ class NetworkTrainer:
 
     def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
         """Train the folds' networks for one epoch on view ``epoch``, one after the other."""
-        images, labels = self.images_of_epoch(epoch)
+        arrays, labels = self.arrays_of_epoch(epoch)
         outcomes: dict[int, FoldOutcome] = {}
         for fold in folds:
             self._put(self._states[fold])
-            loss = self._train_fold(epoch, fold, images, labels)
+            loss = self._train_fold(epoch, fold, arrays, labels)
             outcomes[fold] = self._outcome(fold, loss)
             self._states[fold] = self._take()
         return outcomes
 
-    def _train_fold(self, epoch: int, fold: int, images: ImageArray, labels: FloatArray) -> float:
+    def _train_fold(self, epoch: int, fold: int, arrays: np.ndarray, labels: FloatArray) -> float:
         total, seen = 0.0, 0
         for rows in self._rows_of_steps(epoch, fold):
             loss = self._step(
-                images[rows],
+                arrays[rows],
                 labels[rows],
                 self.plan.class_weights[fold],
                 self.plan.alpha[fold],
@@ -133,9 +136,9 @@ class NetworkTrainer:
         shifted = None if self.shifted is None else self._predict(self.shifted, rows)
         return FoldOutcome(loss, self._predict(self.clean, rows), shifted)
 
-    def _predict(self, images: ImageArray, rows: np.ndarray) -> FloatArray:
+    def _predict(self, arrays: np.ndarray, rows: np.ndarray) -> FloatArray:
         parts = [
-            self._probabilities(images[rows[start : start + PREDICT_BATCH]]).numpy()
+            self._probabilities(arrays[rows[start : start + PREDICT_BATCH]]).numpy()
             for start in range(0, len(rows), PREDICT_BATCH)
         ]
         return np.concatenate(parts)
@@ -147,10 +150,10 @@ class NetworkTrainer:
         """Put a fold's present state into the network: what a refit ends with."""
         self._put(self._states[fold])
 
-    def _train_step(self, images: Any, labels: Any, class_weights: Any, alpha: Any) -> Any:
+    def _train_step(self, batch: Any, labels: Any, class_weights: Any, alpha: Any) -> Any:
         image_weights = tf.linalg.matvec(labels, class_weights)
         with tf.GradientTape() as tape:
-            logits = self.network.model(tf.cast(images, tf.float32), training=True)
+            logits = self.network.model(tf.cast(batch, tf.float32), training=True)
             losses = image_losses(labels, logits, self._hyper, alpha)
             loss = tf.reduce_mean(image_weights * losses)
         values = [v.value for v in self._values]

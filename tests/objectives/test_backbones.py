@@ -137,13 +137,13 @@ def test_half_a_backbone_is_frozen_and_batch_norm_stays_in_inference() -> None:
     params = TrialParams(backbone="mobilenet_0.25", weights="none")
     network = build_network(params, image_px=32, n_classes=3, seed=0)
     whole = len(network.model.trainable_variables)
-    freeze_below(network, 0.5)
+    freeze_below(network.backbone, 0.5)
     half = len(network.model.trainable_variables)
-    freeze_below(network, 0.0)
+    freeze_below(network.backbone, 0.0)
     nothing = len(network.model.trainable_variables)
     assert nothing == 2 < half < whole
     pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("float32")
-    freeze_below(network, 1.0)
+    freeze_below(network.backbone, 1.0)
     np.testing.assert_array_equal(
         network.backbone(pixels, training=True), network.backbone(pixels, training=False)
     )

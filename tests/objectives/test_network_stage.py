@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from objectives.networks.cuts import find_cut
 from objectives.networks.network import build_network, freeze_below
 from objectives.training.batches import shared_batches
 from objectives.training.head_stage import FoldPlan, hash_seed
@@ -27,7 +28,7 @@ def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> lis
     images, labels, plan = _problem()
     network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=SEED)
     if fraction is not None:
-        freeze_below(network, fraction)
+        freeze_below(network.backbone, fraction)
     optimizers = {
         "adamw": keras.optimizers.AdamW(
             params.learning_rate,
@@ -58,10 +59,11 @@ def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> lis
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "fraction"), [("adamw", None), ("sgd", None), ("adamw", 0.5)]
+    ("optimizer", "fraction", "is_cut"),
+    [("adamw", None, False), ("sgd", None, False), ("adamw", 0.5, False), ("sgd", 0.5, True)],
 )
 def test_folds_in_lockstep_end_where_separate_keras_runs_end(
-    optimizer: str, fraction: float | None
+    optimizer: str, fraction: float | None, is_cut: bool
 ) -> None:
     params = TrialParams.model_validate(
         {
@@ -76,14 +78,20 @@ def test_folds_in_lockstep_end_where_separate_keras_runs_end(
     images, labels, plan = _problem()
     network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=SEED)
     if fraction is not None:
-        freeze_below(network, fraction)
+        freeze_below(network.backbone, fraction)
+    trained, read = network, images
+    if is_cut:
+        cut = find_cut(network.backbone)
+        assert cut is not None
+        below = keras.Model(network.backbone.input, network.backbone.operations[cut].output)
+        trained, read = network.above(cut), np.asarray(below(images.astype("float32")))
     trainer = NetworkTrainer(
         params,
-        network,
+        trained,
         plan,
-        lambda epoch: (images, labels),
-        images,
-        images[::-1],
+        lambda epoch: (read, labels),
+        read,
+        read[::-1],
         n_epochs=N_EPOCHS,
         seed=SEED,
         learning_rate=params.learning_rate,
