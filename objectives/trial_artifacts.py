@@ -5,8 +5,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import confusion_matrix
 from objectives.evaluation.pictures import (
@@ -17,6 +15,9 @@ from objectives.evaluation.pictures import (
 )
 from objectives.records import FloatArray
 from objectives.trial_inputs import TrialInputs
+from objectives.views.keys import ViewKey
+
+_galleries: dict[tuple[ViewKey, ...], bytes] = {}
 
 
 def write_artifacts(
@@ -31,7 +32,7 @@ def write_artifacts(
         shifted: The same under the shift, if there was one.
 
     Returns:
-        The files: ``oof_predictions.npz``, ``curves.json`` and four pictures.
+        The files: ``curves.json`` and four pictures.
     """
     folder = inputs.context.checkpoint_folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,14 +44,13 @@ def write_artifacts(
     }
     images = inputs.context.data.images
     return (
-        _write_predictions(folder / "oof_predictions.npz", inputs, clean, shifted),
         _write_json(
             folder / "curves.json",
             {**history.curves(), "confusion": {k: m.tolist() for k, m in matrices.items()}},
         ),
         draw_curves(history.curves(), folder / "learning_curves.png"),
         draw_confusion(matrices, names, folder / "confusion_matrix.png"),
-        draw_policy_gallery(inputs.gallery(), folder / "policy_gallery.png"),
+        _write_gallery(inputs, folder / "policy_gallery.png"),
         draw_worst_mistakes(
             images,
             inputs.context.splits.rows,
@@ -62,20 +62,13 @@ def write_artifacts(
     )
 
 
-def _write_predictions(
-    path: Path, inputs: TrialInputs, clean: FloatArray, shifted: FloatArray | None
-) -> Path:
-    splits = inputs.context.splits
-    arrays: dict[str, Any] = {
-        "rows": splits.rows,
-        "fold": splits.fold_of,
-        "labels": inputs.labels,
-        "clean": clean,
-        "class_names": np.array(inputs.context.data.class_names),
-    }
-    if shifted is not None:
-        arrays["shifted"] = shifted
-    np.savez_compressed(path, **arrays)
+def _write_gallery(inputs: TrialInputs, path: Path) -> Path:
+    """Draw the gallery of a policy once: all trials of a burst show the same."""
+    keys = inputs.gallery_keys()
+    if keys not in _galleries:
+        _galleries.clear()
+        _galleries[keys] = draw_policy_gallery(inputs.gallery(keys), path).read_bytes()
+    path.write_bytes(_galleries[keys])
     return path
 
 

@@ -1,5 +1,6 @@
 """What the stages of one trial read: views of its policy, features of them, fold by fold plans."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,8 +19,6 @@ SHIFT_STRENGTH = "medium"
 REFIT_DRAW = 1
 GALLERY_COLUMNS = 8
 GALLERY_VIEWS = 3
-
-_galleries: dict[str, list[ImageArray]] = {}
 
 
 @lru_cache(maxsize=4)
@@ -138,20 +137,18 @@ class TrialInputs:
             None if shifted is None else self.views.stored(shifted).images
         )
 
-    def gallery(self) -> list[ImageArray]:
-        """Give a few images as they are, then as the first views of the policy show them."""
-        n_shown = min(GALLERY_COLUMNS, self.views.n_rows)
-        originals = self.context.data.images[self.context.splits.rows[:n_shown]]
-        keys = [
+    def gallery_keys(self) -> tuple[ViewKey, ...]:
+        """Name the views that a gallery of the policy shows."""
+        return tuple(
             self._key(self.params.policy, self.params.strength, index, "train")
             for index in range(GALLERY_VIEWS)
-        ]
-        name = ",".join(key.digest for key in keys)
-        if name not in _galleries:
-            # A burst of trials shows the same gallery.
-            _galleries.clear()
-            _galleries[name] = [self.views.first_images(key, n_shown) for key in keys]
-        return [originals, *_galleries[name]]
+        )
+
+    def gallery(self, keys: Iterable[ViewKey]) -> list[ImageArray]:
+        """Give a few images as they are, then as each of some views shows them."""
+        n_shown = min(GALLERY_COLUMNS, self.views.n_rows)
+        originals = self.context.data.images[self.context.splits.rows[:n_shown]]
+        return [originals, *(self.views.first_images(key, n_shown) for key in keys)]
 
     def _validation_keys(self) -> tuple[ViewKey, ViewKey | None]:
         shift = self.context.validation.shift
