@@ -56,7 +56,7 @@ def _refit_head(inputs: TrialInputs, n_epochs: int) -> list[np.ndarray]:
         outcome = trainer.advance(epoch, [ONLY_FOLD])[ONLY_FOLD]
         inputs.context.reporter.report("head", epoch, {ONLY_FOLD: outcome.loss})
     trainer.remember(ONLY_FOLD)
-    return trainer.best[ONLY_FOLD]
+    return trainer.best_heads()[ONLY_FOLD]
 
 
 def _refit_network(

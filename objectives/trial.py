@@ -41,6 +41,9 @@ def train_trial(params: TrialParams, context: TrialContext) -> TrialResult:
     return _Trial(params, context).run()
 
 
+Heads = dict[int, list[np.ndarray]]
+
+
 class _Trial:
     def __init__(self, params: TrialParams, context: TrialContext) -> None:
         self.params = params
@@ -59,8 +62,7 @@ class _Trial:
         if self.params.weights == "none":
             goes_on = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
         else:
-            heads: dict[int, list[np.ndarray]] = {}
-            goes_on = train.head_epochs == 0 or self._head(train.head_epochs, heads)
+            goes_on, heads = self._head(train.head_epochs)
             if goes_on and self._is_finetuned():
                 goes_on = self._network("finetune", train.finetune_epochs, heads)
         return self._result(stopped=not goes_on)
@@ -72,7 +74,9 @@ class _Trial:
             return True
         return self.context.reporter.enters_finetuning(float(np.mean(self.history.fold_scores())))
 
-    def _head(self, n_epochs: int, heads: dict[int, list[np.ndarray]]) -> bool:
+    def _head(self, n_epochs: int) -> tuple[bool, Heads]:
+        if not n_epochs:
+            return True, {}
         clean, shifted = self.inputs.validation_features()
         with closing(Ahead(self.inputs.features_of_epoch, n_epochs)) as ahead:
             trainer = HeadTrainer(
@@ -83,11 +87,10 @@ class _Trial:
                 shifted,
                 n_epochs=n_epochs,
                 seed=self.context.seed,
-                best=heads,
             )
-            return self._stage("head", trainer, n_epochs)
+            return self._stage("head", trainer, n_epochs), trainer.best_heads()
 
-    def _network(self, stage: Stage, n_epochs: int, heads: dict[int, list[np.ndarray]]) -> bool:
+    def _network(self, stage: Stage, n_epochs: int, heads: Heads) -> bool:
         network = stage_network(self.params, self.inputs, stage)
         with network_trainer(network, self.inputs, stage, n_epochs, heads) as trainer:
             return self._stage(stage, trainer, n_epochs)
@@ -150,7 +153,7 @@ def network_trainer(
     inputs: TrialInputs,
     stage: Stage,
     n_epochs: int,
-    heads: dict[int, list[np.ndarray]],
+    heads: Heads,
 ) -> Iterator[NetworkTrainer]:
     """Lay out the training of a stage's network: what is frozen is computed once for all folds.
 

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator
+from functools import cached_property, partial
 from typing import Any, cast
 
 import keras
@@ -13,12 +14,15 @@ import tensorflow as tf
 
 from objectives.networks.backbones import build_backbone
 from objectives.networks.network import pool
+from objectives.networks.weights_files import weights_digest
 from objectives.records import FloatArray, ImageArray
 from objectives.store.array_store import ArrayStore, ArrayWriter, StoreFull
 from objectives.views.views import SharingCounts, ViewKey, Views
 from spaces.errors import TrialError
 
 FeatureArray = npt.NDArray[np.float16]
+FORWARD_VERSION = 1
+"""Of the code between an image and its features: scaling, cut, pooling."""
 LARGEST_FLOAT16 = 65504.0
 FIRST_BATCH = {"CPU": 256, "GPU": 512}
 FIRST_BATCH_PX = 96
@@ -37,7 +41,7 @@ class FeatureExtractor:
     def __init__(
         self, backbone: str, weights: str, image_px: int, *, cut: int | None = None
     ) -> None:
-        """Build and trace it.
+        """Describe it; it is built when the first features are computed.
 
         Args:
             backbone: As in ``TrialParams``.
@@ -46,21 +50,32 @@ class FeatureExtractor:
             cut: The operation whose output is taken, as a position in the backbone's
                 ``operations``; None takes the last one's, pooled.
         """
-        network = build_backbone(backbone, weights, image_px)
-        network.trainable = False
-        output = pool(network.output) if cut is None else network.operations[cut].output
-        self.shape = tuple(int(size) for size in output.shape[1:])
-        """Of the features of one image."""
+        self._build = partial(build_backbone, backbone, weights, image_px)
+        self._cut = cut
         self.key = {
             "backbone": backbone,
-            "weights": _digest(network),
+            "weights": weights_digest(backbone, weights, image_px) or _digest(self._build()),
             "cut": "pooled" if cut is None else f"operation {cut}",
             "precision": f"{keras.config.dtype_policy().name}->float16",
             "keras": keras.__version__,
+            "forward": FORWARD_VERSION,
         }
-        self._forward = _frozen_forward(keras.Model(network.input, output), image_px)
         first = FIRST_BATCH["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
         self._batch = max(1, min(first, first * FIRST_BATCH_PX**2 // image_px**2))
+
+    @cached_property
+    def _forward(self) -> Any:
+        network = self._build()
+        network.trainable = False
+        cut = self._cut
+        output = pool(network.output) if cut is None else network.operations[cut].output
+        return _frozen_forward(keras.Model(network.input, output))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the features of one image."""
+        sizes: list[int] = self._forward.structured_outputs.shape[1:].as_list()
+        return tuple(sizes)
 
     def extract(self, images: ImageArray) -> FeatureArray:
         """Run images ``(n, px, px, 3)`` through it: features ``(n, *shape)``, float16.
@@ -96,7 +111,7 @@ class FeatureExtractor:
             )
 
 
-def _frozen_forward(model: keras.Model, image_px: int) -> Any:
+def _frozen_forward(model: keras.Model) -> Any:
     """Trace a model with its weights as constants.
 
     TensorFlow then folds batch normalisation into the convolutions and runs both as one: 1.4 times
@@ -110,7 +125,7 @@ def _frozen_forward(model: keras.Model, image_px: int) -> Any:
         constants = ([tf.constant(value) for value in values] for values in (trained, others))
         return model.stateless_call(*constants, pixels, training=False)[0]
 
-    signature = tf.TensorSpec([None, image_px, image_px, 3], tf.uint8)
+    signature = tf.TensorSpec(model.input_shape, tf.uint8)
     return tf.function(forward).get_concrete_function(signature)
 
 

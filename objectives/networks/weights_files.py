@@ -1,5 +1,6 @@
 """Find, fetch and check weights before a sweep starts, rather than trial by trial."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def find_weights(backbone: Backbone, weights: str, image_px: int) -> Path | None
     if not path.is_file():
         _fetch(backbone, path, image_px)
     return path
+
+
+def weights_digest(backbone: str, weights: str, image_px: int) -> str | None:
+    """Hash the weights file of a backbone, SHA-256; None if its weights are in no file of ours.
+
+    Raises:
+        InputError: If the file is not there and cannot be fetched.
+    """
+    path = None if is_own(backbone) else find_weights(find_backbone(backbone), weights, image_px)
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fetch(backbone: Backbone, path: Path, image_px: int) -> None:

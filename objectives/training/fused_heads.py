@@ -85,10 +85,16 @@ def new_heads(
     for layer, (n_in, n_out) in enumerate(pairwise(widths)):
         limit = float(np.sqrt(6.0 / (n_in + n_out)))
         draws = [
-            np.random.default_rng([seed, fold, layer]).uniform(-limit, limit, (n_in, n_out))
+            tf.random.stateless_uniform(
+                (n_in, n_out),
+                seed=tf.constant([seed, 2 * fold + layer], tf.int64),
+                minval=-limit,
+                maxval=limit,
+                dtype=dtype,
+            )
             for fold in range(n_folds)
         ]
-        weights.append(tf.constant(np.stack(draws), dtype=dtype))
+        weights.append(tf.stack(draws))
         weights.append(tf.zeros((n_folds, n_out), dtype=dtype))
     slots = zero_slots(params.optimizer, weights)
     return HeadStack(tuple(range(n_folds)), weights, slots, tf.zeros(n_folds, dtype=dtype))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from objectives.training.batches import shared_batches
 from objectives.training.fused_heads import (
     EpochData,
     HeadForm,
+    HeadStack,
     new_heads,
     predict_heads,
     train_heads,
@@ -84,7 +85,7 @@ class HeadTrainer:
     n_epochs: int
     """The stage's length: the horizon of the schedule."""
     seed: int
-    best: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    _best: dict[int, HeadStack] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Draw the first weights and lay out the validation rows."""
@@ -142,7 +143,11 @@ class HeadTrainer:
 
     def remember(self, fold: int) -> None:
         """Keep a head's present weights as its best."""
-        self.best[fold] = self._stack.weights_of(fold)
+        self._best[fold] = replace(self._stack, slots=())
+
+    def best_heads(self) -> dict[int, list[np.ndarray]]:
+        """Copy the best weights of each fold's head."""
+        return {fold: stack.weights_of(fold) for fold, stack in self._best.items()}
 
 
 def _rows_by_fold(plan: FoldPlan, views: Sequence[Any]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -9,6 +10,7 @@ _PACKAGES = ("foldsweep", "keras", "keras-cv", "numpy", "opencv-python-headless"
 _TENSORFLOWS = ("tensorflow", "tensorflow-cpu")
 
 
+@cache
 def library_versions() -> Mapping[str, str]:
     """Give the version of each library that scores depend on, those that are installed."""
     found = {}
@@ -20,8 +22,9 @@ def library_versions() -> Mapping[str, str]:
     return found
 
 
+@cache
 def git_commit(folder: Path) -> str | None:
-    """Give the commit that a folder stands at; None outside of a repository."""
+    """Give the commit at which a folder stood when first asked; None outside of a repository."""
     command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)

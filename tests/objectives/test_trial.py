@@ -152,7 +152,7 @@ def test_no_noise_in_a_fold_reaches_the_model_that_is_validated_on_it(
             trainer.advance(epoch, range(N_FOLDS))
         for fold in range(N_FOLDS):
             trainer.remember(fold)
-        heads.append(trainer.best)
+        heads.append(trainer.best_heads())
     for ours, theirs in zip(heads[0][noisy_fold], heads[1][noisy_fold], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert np.abs(heads[0][0][0] - heads[1][0][0]).max() > 1e-5
