@@ -126,7 +126,7 @@ def _frozen_forward(model: keras.Model) -> Any:
         return model.stateless_call(*constants, pixels, training=False)[0]
 
     signature = tf.TensorSpec(model.input_shape, tf.uint8)
-    return tf.function(forward).get_concrete_function(signature)
+    return tf.function(forward, autograph=False).get_concrete_function(signature)
 
 
 class StreamedFeatures:

@@ -200,7 +200,7 @@ def _probabilities(weights: Sequence[Any], features: Any) -> Any:
     return tf.nn.softmax(head_logits(weights, tf.cast(features, weights[0].dtype)))
 
 
-_compiled_prediction = tf.function(_probabilities, reduce_retracing=True)
+_compiled_prediction = tf.function(_probabilities, reduce_retracing=True, autograph=False)
 
 
 def dropout_mask(rate: Any, shape: Any, *, seed: Any, step: Any, dtype: Any) -> Any:
@@ -224,28 +224,33 @@ def _compiled_epoch(form: HeadForm, dtype: Any, features_dtype: Any) -> Any:
         hyper: dict[str, Any],
         seed: Any,
     ) -> Any:
-        total = tf.zeros_like(state[2])
-        seen = tf.zeros_like(state[2])
-        for step in tf.range(tf.shape(batches, out_type=tf.int64)[0]):
-            rows = batches[step]
+        def step(number: Any, state: Any, total: Any, seen: Any) -> Any:
+            rows = batches[number]
             real = rows >= 0
             rows = tf.maximum(rows, 0)
             mine = (tf.gather(fold_of, rows)[None, :] != folds[:, None]) & real[None, :]
             state, losses, counts = _step(
                 form,
                 state,
-                tf.cast(tf.gather(features, rows), state[2].dtype),
+                tf.cast(tf.gather(features, rows), dtype),
                 tf.gather(labels, rows),
-                tf.cast(mine, state[2].dtype),
+                tf.cast(mine, dtype),
                 (class_weights, alpha),
                 hyper,
-                (seed, step, folds, n_folds),
+                (seed, number, folds, n_folds),
             )
-            total += losses * counts
-            seen += counts
+            return number + 1, state, total + losses * counts, seen + counts
+
+        nothing = tf.zeros_like(state[2])
+        n_steps = tf.shape(batches, out_type=tf.int64)[0]
+        first = (tf.zeros((), tf.int64), state, nothing, nothing)
+        _, state, total, seen = tf.while_loop(lambda number, *_: number < n_steps, step, first)
         return state, total / tf.maximum(seen, 1.0)
 
-    return tf.function(epoch, input_signature=_signature(form, dtype, features_dtype))
+    # Without autograph, whose reading of the code takes as long as some epochs.
+    return tf.function(
+        epoch, input_signature=_signature(form, dtype, features_dtype), autograph=False
+    )
 
 
 def _signature(form: HeadForm, dtype: Any, features_dtype: Any) -> list[Any]:

@@ -70,10 +70,12 @@ class NetworkTrainer:
                 tf.TensorSpec([n_classes]),
                 tf.TensorSpec([n_classes]),
             ],
+            autograph=False,
         )
         self._probabilities = tf.function(
             lambda batch: tf.nn.softmax(model(tf.cast(batch, tf.float32), training=False)),
             input_signature=[arrays],
+            autograph=False,
         )
         fresh = self._take()
         self._states = {j: self._first_state(j, fresh) for j in range(self.plan.n_folds)}
