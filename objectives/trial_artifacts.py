@@ -50,14 +50,14 @@ def write_artifacts(
         ),
         draw_curves(history.curves(), folder / "learning_curves.png"),
         draw_confusion(matrices, names, folder / "confusion_matrix.png"),
-        _write_gallery(inputs, folder / "policy_gallery.png"),
+        _write_gallery(inputs, folder / "policy_gallery.jpg"),
         draw_worst_mistakes(
             images,
             inputs.context.splits.rows,
             inputs.labels,
             clean,
             names,
-            folder / "worst_mistakes.png",
+            folder / "worst_mistakes.jpg",
         ),
     )
 

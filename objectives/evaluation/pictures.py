@@ -19,6 +19,7 @@ CAPTION_PX = 26
 N_MISTAKES = 24
 N_COLUMNS = 8
 COMPRESSION = 1
+JPEG_QUALITY = 92
 N_TICKS = 5
 CELL_PX = 36
 MOST_READABLE_CLASSES = 40
@@ -93,8 +94,7 @@ def _confusion_sheet(
     pen.text((margin, 12), f"{name}: {right:.1%} right", fill="black")
     for (row, column), share in np.ndenumerate(shares):
         x, y = margin + column * cell_px, 34 + row * cell_px
-        white = np.array([255, 255, 255])
-        colour = tuple(int(part) for part in white + share * (np.array(DARKEST) - white))
+        colour = tuple(round(255 + share * (dark - 255)) for dark in DARKEST)
         pen.rectangle((x, y, x + cell_px - 1, y + cell_px - 1), fill=colour, outline="#d0d7de")
         if readable and matrix[row, column]:
             ink = "white" if share > 0.55 else "#24292f"
@@ -121,7 +121,7 @@ def _write_upwards(sheet: Image.Image, text: str, middle_px: int, top_px: int) -
 def draw_policy_gallery(rows_of_images: Sequence[ImageArray], path: Path) -> Path:
     """Draw what the policy does to real images: the originals on top, one view a row below."""
     rows = [np.concatenate([_tile(image) for image in row], axis=1) for row in rows_of_images]
-    Image.fromarray(np.concatenate(rows, axis=0)).save(path, compress_level=COMPRESSION)
+    Image.fromarray(np.concatenate(rows, axis=0)).save(path, quality=JPEG_QUALITY)
     return path
 
 
@@ -150,7 +150,7 @@ def draw_worst_mistakes(
         pen.text((x + 2, y + TILE_PX + 12), guess, fill="#cf222e")
     if not len(worst):
         pen.text((8, 8), "no mistakes", fill="black")
-    sheet.save(path, compress_level=COMPRESSION)
+    sheet.save(path, quality=JPEG_QUALITY)
     return path
 
 
