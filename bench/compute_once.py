@@ -86,7 +86,7 @@ def _measure_fixed_list(
     size: Size, cells: Cells, weights: Mapping[str, str], folder: Path, run: Runner
 ) -> dict[str, Any]:
     data = cells.sample(size.images).save(folder / "list.npz")
-    points = fixed_points(weights, size.heads_per_pair)
+    points = fixed_points(weights, size.heads_per_pair, n_policies=size.policies)
     home = folder / "list-home"
     say(f"fixed list: {len(points)} trials, {size.images} images")
     answers = []

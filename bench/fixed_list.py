@@ -103,15 +103,18 @@ HEADS: tuple[Point, ...] = (
 """Each optimizer with each loss; dense widths, dropout, schedules and class weights vary."""
 
 
-def fixed_points(weights: Mapping[str, str], heads_per_pair: int) -> list[TrialParams]:
+def fixed_points(
+    weights: Mapping[str, str], heads_per_pair: int, *, n_policies: int = len(POLICIES)
+) -> list[TrialParams]:
     """Give the trials of the list, pair by pair.
 
     Args:
         weights: The weights of each backbone, as ``TrialParams.weights`` names them.
         heads_per_pair: Heads of each pair, from another place of ``HEADS`` on in each pair, so
             that a short list has all optimizers and losses as well.
+        n_policies: How many of ``POLICIES``.
     """
-    pairs = [(backbone, policy) for policy in POLICIES for backbone in BACKBONES]
+    pairs = [(backbone, policy) for policy in POLICIES[:n_policies] for backbone in BACKBONES]
     return [
         TrialParams.model_validate(
             {
@@ -144,7 +147,7 @@ def fixed_sweep(name: str, data: Path, points: Sequence[TrialParams], size: Size
             "base": "small",
             "backbone": list(BACKBONES),
             "weights": sorted({point.weights for point in points}),
-            "policy": list(POLICIES),
+            "policy": sorted({point.policy for point in points}),
             "strength": STRENGTH,
             "dense_units": [128, 256],
         },

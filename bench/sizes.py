@@ -12,6 +12,8 @@ class Size:
     images: int
     folds: int
     epochs: int
+    policies: int
+    """How many of the list's policies: with each backbone one pair."""
     heads_per_pair: int
     timed_folds: int
     """Folds of one trial a pair that the plain loop really trains; the others are scaled."""
@@ -37,6 +39,7 @@ FULL = Size(
     images=1000,
     folds=5,
     epochs=10,
+    policies=2,
     heads_per_pair=6,
     timed_folds=2,
     sweep_images=600,
@@ -50,14 +53,15 @@ FULL = Size(
 )
 SMALL = Size(
     name="small",
-    images=160,
+    images=120,
     folds=5,
-    epochs=3,
-    heads_per_pair=2,
+    epochs=2,
+    policies=1,
+    heads_per_pair=3,
     timed_folds=2,
-    sweep_images=120,
-    sweep_trials=6,
-    sweep_head_epochs=4,
+    sweep_images=100,
+    sweep_trials=4,
+    sweep_head_epochs=3,
     sweep_finetune_epochs=1,
     timed_epochs=2,
     equality_images=600,

@@ -7,23 +7,30 @@ from typing import Any
 import optuna
 from optuna.trial import Trial
 
+from search.study.samplers import RANDOM_TRIALS
 from spaces.space import PAIR_NAMES, Space
+
+RANDOM_LENGTH = 2
 
 
 class Burst:
     """The pair that a worker is on, and for how many more trials.
 
     The pair is drawn by the sampler once a burst; everything else is drawn for each trial. A
-    trial that was enqueued with a pair of its own neither ends nor starts a burst.
+    trial that was enqueued with a pair of its own neither ends nor starts a burst. While the
+    sampler still draws at random, bursts are short, so that it has seen several pairs before it
+    chooses one.
 
     Args:
         space: Names the dimensions that make a pair.
         length: Trials of a burst, at least 1.
+        random_trials: Trials of the study that are drawn at random.
     """
 
-    def __init__(self, space: Space, length: int) -> None:
+    def __init__(self, space: Space, length: int, *, random_trials: int = RANDOM_TRIALS) -> None:
         self._labels = {d.label for d in space.dimensions if d.name in PAIR_NAMES}
         self._length = length
+        self._random_trials = random_trials
         self._pair: Mapping[str, Any] = {}
         self._left = 0
 
@@ -42,5 +49,7 @@ class Burst:
             return
         pair = {label: trial.params[label] for label in self._labels if label in trial.params}
         if self._left == 0 or pair != self._pair:
-            self._pair, self._left = pair, self._length
+            is_random = trial.number < self._random_trials
+            self._pair = pair
+            self._left = min(self._length, RANDOM_LENGTH) if is_random else self._length
         self._left -= 1

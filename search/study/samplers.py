@@ -8,6 +8,8 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from search.sweep_file.sections import SearchSettings
 
 STARTUP_TRIALS = 5
+RANDOM_TRIALS = 10
+"""Trials that TPE draws at random before it learns from them: Optuna's default."""
 
 
 def make_sampler(search: SearchSettings, slot_number: int) -> BaseSampler:
@@ -22,7 +24,9 @@ def make_sampler(search: SearchSettings, slot_number: int) -> BaseSampler:
     """
     text = f"{search.seed}/{slot_number}".encode()
     seed = int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
-    return RandomSampler(seed=seed) if search.sampler == "random" else TPESampler(seed=seed)
+    if search.sampler == "random":
+        return RandomSampler(seed=seed)
+    return TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
 
 
 def make_pruner(search: SearchSettings, *, epochs: int) -> BasePruner:

@@ -41,7 +41,7 @@ def test_the_list_holds_four_pairs_and_every_optimizer_with_each_loss() -> None:
 
 
 def test_the_short_list_holds_every_optimizer_and_both_losses_too() -> None:
-    points = fixed_points(IMAGENET, SMALL.heads_per_pair)
+    points = fixed_points(IMAGENET, SMALL.heads_per_pair, n_policies=SMALL.policies)
     assert {point.optimizer for point in points} == {"adamw", "sgd", "lion"}
     assert {point.loss for point in points} == {"cross_entropy", "focal"}
 

@@ -171,7 +171,7 @@ def test_one_worker_alone_can_be_repeated(tmp_path: Path) -> None:
 
 
 def run_bursts(study: SweepStudy, slots: SlotBook, worker: str, trials: int) -> list[TrialParams]:
-    burst = Burst(SPACE, length=4)
+    burst = Burst(SPACE, length=4, random_trials=0)
     points = []
     for _ in range(trials):
         slot = claim(slots, worker)
@@ -191,6 +191,22 @@ def test_a_burst_keeps_its_pair_and_draws_everything_else(storage: Storage) -> N
         assert len({point.learning_rate for point in burst}) == 4
     assert len({burst[0].pair for burst in bursts}) > 2
     assert {point.optimizer for point in points} == {"adamw", "sgd"}
+
+
+def test_bursts_are_short_while_the_sampler_draws_at_random(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    burst = Burst(SPACE, length=4, random_trials=6)
+    lasts = []
+    for _ in range(14):
+        slot = claim(slots)
+        sampler = burst.sampler(make_sampler(SEARCH, slot.number))
+        lasts.append(isinstance(sampler, optuna.samplers.PartialFixedSampler))
+        trial = study.begin(slot, sampler)
+        draw(trial)
+        burst.note(trial)
+        finish(study, slots, slot.number, score=0.5)
+    goes_on = [False, True] * 3 + [False, True, True, True] * 2
+    assert lasts == goes_on
 
 
 def worker_of_bursts(
@@ -218,7 +234,7 @@ def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> 
 
 def test_an_enqueued_pair_interrupts_a_burst_without_ending_it(storage: Storage) -> None:
     study, slots = open_study(storage)
-    burst = Burst(SPACE, length=3)
+    burst = Burst(SPACE, length=3, random_trials=0)
     pairs: list[tuple[str, str, str, str]] = []
     for index in range(4):
         if index == 1:
