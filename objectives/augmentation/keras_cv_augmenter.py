@@ -10,7 +10,7 @@ import keras_cv
 import numpy as np
 import tensorflow as tf
 
-from objectives.augmentation.augmenter import check_batch
+from objectives.augmentation.batch_check import check_batch
 from objectives.augmentation.draws import generator
 from objectives.augmentation.own_function import apply_own_function
 from objectives.augmentation.seeded_graph import OpLevelGenerator, SeededGraph

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import cv2
 
-from objectives.augmentation.augmenter import check_batch
+from objectives.augmentation.batch_check import check_batch
 from objectives.augmentation.draws import generator
 from objectives.augmentation.opencv_augmix import aug_mix
 from objectives.augmentation.opencv_geometric import flip, geometric
