@@ -11,14 +11,8 @@ import tensorflow as tf
 from objectives.evaluation.history import FoldOutcome
 from objectives.records import FloatArray
 from objectives.training.batches import shared_batches
-from objectives.training.fused_heads import (
-    EpochData,
-    HeadForm,
-    HeadStack,
-    new_heads,
-    predict_heads,
-    train_heads,
-)
+from objectives.training.fused_heads import EpochData, train_heads
+from objectives.training.head_stack import HeadForm, HeadStack, new_heads, predict_heads
 from objectives.training.hyper import hyper_tensors
 from spaces.params import TrialParams
 

@@ -9,14 +9,8 @@ import tensorflow as tf
 
 from objectives.training.batches import shared_batches
 from objectives.training.class_balance import balanced_class_weights
-from objectives.training.fused_heads import (
-    EpochData,
-    HeadForm,
-    HeadStack,
-    dropout_mask,
-    new_heads,
-    train_heads,
-)
+from objectives.training.fused_heads import EpochData, train_heads
+from objectives.training.head_stack import HeadForm, HeadStack, dropout_mask, new_heads
 from objectives.training.hyper import hyper_tensors
 from spaces.params import TrialParams
 
