@@ -45,7 +45,11 @@ def _own_backbone(name: str, weights: str, image_px: int) -> keras.Model:
         raise InputError(f"backbone {name!r} returned a {type(model).__name__}, not a keras.Model")
     if weights not in ("none", "imagenet"):
         model.load_weights(weights)
-    return model
+    if hasattr(model, "operations"):
+        return model
+    # A Sequential or a subclass: as a graph of one operation it can be pooled, but not cut.
+    inputs = keras.Input((image_px, image_px, 3))
+    return keras.Model(inputs, model(inputs))
 
 
 def _network(backbone: Backbone, weights: str, scaled: keras.KerasTensor) -> keras.Model:

@@ -43,6 +43,8 @@ def _computes(operation: keras.Operation) -> bool:
 def _narrow_places(backbone: keras.Model) -> list[int]:
     """List the operations after which nothing but their own output is still to be read."""
     operations = backbone.operations
+    if _calls_a_layer_twice(backbone):
+        return []
     last_read = {id(backbone.output): len(operations)}
     for place, operation in enumerate(operations):
         for tensor in keras.tree.flatten(operation.input):
@@ -55,3 +57,11 @@ def _narrow_places(backbone: keras.Model) -> list[int]:
         if waiting == set(outputs):
             narrow.append(place)
     return narrow
+
+
+def _calls_a_layer_twice(backbone: keras.Model) -> bool:
+    """Say whether anything is read that no operation's own output is: that of a second call."""
+    operations = backbone.operations
+    made = {id(t) for op in operations for t in keras.tree.flatten(op.output)}
+    read = {id(t) for op in operations for t in keras.tree.flatten(op.input)}
+    return not read | {id(backbone.output)} <= made

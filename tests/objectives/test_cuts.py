@@ -1,11 +1,14 @@
 """The cut below a fine-tuned part: everything passes through it, and it is the last such place."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 
 from objectives.networks.backbones import build_backbone
 from objectives.networks.cuts import find_cut
+from objectives.networks.features import FeatureExtractor
 from objectives.networks.network import build_network, freeze_below
 from spaces.params import TrialParams
 
@@ -61,3 +64,37 @@ def test_a_map_that_is_much_larger_than_its_image_is_not_worth_storing() -> None
     assert find_cut(model) is None
     model.layers[2].trainable, model.layers[3].trainable = False, True
     assert find_cut(model) == 2
+
+
+def test_a_network_that_calls_a_layer_twice_is_not_cut() -> None:
+    inputs = keras.Input((8, 8, 3))
+    shared = keras.layers.Conv2D(3, 3, padding="same")
+    last = keras.layers.Conv2D(4, 1)
+    model = keras.Model(inputs, last(shared(shared(inputs))))
+    shared.trainable = False
+    assert find_cut(model) is None
+
+
+def subclassed(image_px: int) -> keras.Model:
+    def call(self: Any, pixels: Any) -> Any:
+        return self.convolution(pixels)
+
+    model = type("Subclassed", (keras.Model,), {"call": call})()
+    model.convolution = keras.layers.Conv2D(4, 3)
+    model.build((None, image_px, image_px, 3))
+    return model
+
+
+def sequential(image_px: int) -> keras.Model:
+    return keras.Sequential([keras.Input((image_px, image_px, 3)), keras.layers.Conv2D(4, 3)])
+
+
+@pytest.mark.parametrize("name", ["subclassed", "sequential"])
+def test_a_backbone_that_is_no_graph_gives_features_and_is_not_cut(name: str) -> None:
+    reference = f"tests.objectives.test_cuts:{name}"
+    images = _images(3).astype(np.uint8)
+    assert FeatureExtractor(reference, "imagenet", PX).extract(images).shape == (3, 4)
+    params = TrialParams(backbone=reference, weights="imagenet", finetune_fraction=0.5)
+    network = build_network(params, image_px=PX, n_classes=3, seed=0)
+    assert find_cut(network.backbone) is None
+    assert network.model(_images(3)).shape == (3, 3)
