@@ -35,8 +35,8 @@ class RunFinder:
         self._lock_path = lock_path
         self._on_run = on_run
         self._known: dict[str, str] = {}
-        self._made: set[str] = set()
-        """Runs that were made here and not begun yet: MLflow has them as RUNNING."""
+        self._made: set[tuple[str, int]] = set()
+        """Runs made here, with the attempt they were made for: MLflow has them as RUNNING."""
 
     def run_id(self, run: RunReference) -> str:
         """Give the id of the run; ``on_run`` hears of it when it is new here."""
@@ -56,8 +56,7 @@ class RunFinder:
     def begin(self, run: RunReference) -> None:
         """Set the run to RUNNING, unless a later attempt at the trial has taken it over."""
         run_id = self.run_id(run)
-        if run_id in self._made:
-            self._made.discard(run_id)
+        if (run_id, run.opened_ms) in self._made:
             return
         found = self._client.get_run(run_id)
         if _opened_ms(found) > run.opened_ms:
@@ -102,7 +101,7 @@ class RunFinder:
             return str(found[0].info.run_id)
         tags = {TAG_KEY: run.key, TAG_OPENED_MS: str(run.opened_ms)}
         made = self._client.create_run(experiment_id, run.opened_ms, tags, run_name=run.name)
-        self._made.add(made.info.run_id)
+        self._made.add((made.info.run_id, run.opened_ms))
         return str(made.info.run_id)
 
 
