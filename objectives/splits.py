@@ -19,9 +19,9 @@ import numpy.typing as npt
 from sklearn.model_selection import StratifiedGroupKFold
 
 from objectives.data.content import UNREADABLE
-from objectives.data.disk import replacing
 from objectives.records import LabelledImages, RowArray, Splits
 from spaces.errors import InputError
+from spaces.files import replacing
 
 _SALT = b"foldsweep holdout 1\n"
 _ARRAYS = ("rows", "fold_of", "holdout_rows")

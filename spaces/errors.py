@@ -16,6 +16,10 @@ class UnavailableError(FoldsweepError):
     """A storage, a server or a disk did not answer: nothing is wrong with the input, retry."""
 
 
+class DiskFullError(UnavailableError):
+    """The disk has no room: give the trial back, wait until there is some, then go on."""
+
+
 class TrialError(FoldsweepError):
     """Give up on this trial and go on with the sweep."""
 

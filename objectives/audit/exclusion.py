@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from objectives.data.disk import replacing
 from objectives.records import RowArray
 from spaces.errors import InputError
+from spaces.files import replacing
 
 
 def save_excluded_rows(rows: list[int], path: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from objectives.audit.exclusion import save_excluded_rows
 from objectives.audit.report import AuditReport
 from objectives.data import ImageSource, UnreadableImageError
-from objectives.data.disk import replacing
+from spaces.files import replacing
 
 SHOWN_CLUSTERS = 30
 SHOWN_PICTURES = 8

@@ -17,12 +17,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from objectives.data.disk import disk_full_is_unavailable
 from objectives.data.labels import Labelling, read_labels
 from objectives.data.source import ImageSource, number_groups
 from objectives.data.values import ValueRange, find_range, to_rgb
 from objectives.records import ImageArray, RowArray
 from spaces.errors import InputError
+from spaces.files import disk_full_is_unavailable
 
 _COPY_BYTES = 1 << 22
 

@@ -16,12 +16,12 @@ import numpy as np
 from filelock import FileLock
 
 from objectives.data.content import UNREADABLE, fingerprint, hash_content
-from objectives.data.disk import replacing
 from objectives.data.reading import read_each
 from objectives.data.resizing import resize
 from objectives.data.source import ImageSource, UnreadableImageError
 from objectives.records import ImageArray, LabelledImages
 from spaces.errors import InputError, UnavailableError
+from spaces.files import replacing
 
 _FORMAT = 1
 _CHECK_BYTES = 1 << 22
