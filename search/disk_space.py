@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from objectives.store.array_store import ArrayStore, Freed, Key
-from search.ledger.slots import FINISHED, SlotBook
-from search.ledger.storage import Storage
-from search.ledger.sweeps import Ledger, SweepRow
 from search.settings import RuntimeSettings
 from search.status import read_status
+from search.storage.records import FINISHED, SweepRow
+from search.storage.storage import Storage
 from search.sweep_file.stored import stored_file
+from search.sweep_file.sweep_file import NAME_PATTERN
 
 STORE_FOLDER = "store"
 
@@ -24,7 +24,7 @@ class FreedSpace:
     shared: Freed
     """Views and features."""
     checkpoints: Freed
-    """Folders of trials that have ended; their results are in the ledger and in MLflow."""
+    """Folders of trials that have ended; their results are in the storage and in MLflow."""
     dry_run: bool
     """True if nothing was removed."""
 
@@ -77,9 +77,8 @@ def free_space(
 
 
 def _sweeps(storage: Storage) -> Iterator[SweepRow]:
-    ledger = Ledger(storage)
-    for name in ledger.sweep_names():
-        row = ledger.sweep(name)
+    for name in storage.sweeps.names():
+        row = storage.sweeps.find(name)
         if row is not None:
             yield row
 
@@ -119,7 +118,9 @@ def _free_checkpoints(
 ) -> Freed:
     freed = Freed()
     for row in rows:
-        ended = {s.trial_number for s in SlotBook(storage, row.id).all() if s.state in FINISHED}
+        if not NAME_PATTERN.fullmatch(row.name):
+            continue  # A name from a database that is none of ours must not lead out of the home.
+        ended = {s.trial for s in storage.slots(row.id).all() if s.state in FINISHED}
         for folder in (settings.sweep_folder(row.name) / "trials").glob("*"):
             if folder.name.isdecimal() and int(folder.name) in ended:
                 freed += Freed(1, _folder_bytes(folder))

@@ -1,14 +1,8 @@
-"""From the sweep file's data to images and splits that all workers share."""
+"""The data of a sweep: images that are prepared once a machine, splits that are drawn once."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from filelock import FileLock
 
 from objectives.records import LabelledImages, Splits
 from search.settings import RuntimeSettings
@@ -16,7 +10,10 @@ from search.sweep_file.sweep_file import SweepFile
 from spaces.errors import InputError
 
 if TYPE_CHECKING:
+    from objectives.audit.report import AuditReport
     from objectives.data import ImageSource
+
+STORE_FOLDER = "store"
 
 
 @dataclass(frozen=True)
@@ -25,6 +22,21 @@ class Prepared:
 
     data: LabelledImages
     splits: Splits
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Splits that were drawn for a new sweep, and the audit that they follow."""
+
+    splits: Splits
+    report: "AuditReport"
+    source: "ImageSource"
+
+    def write_report(self, folder: Path) -> None:
+        """Write what the audit found, with pictures, for people."""
+        from objectives.audit import write_report
+
+        write_report(self.report, self.source, folder)
 
 
 def check_data(file: SweepFile) -> None:
@@ -45,43 +57,34 @@ def check_data(file: SweepFile) -> None:
         )
 
 
-def images_folder(file: SweepFile, settings: RuntimeSettings) -> Path:
-    """Give the folder of the resized images: sweeps of one data set and size share it."""
-    name = sha256(str(file.data.path).encode()).hexdigest()[:16]
-    return settings.home / "data" / f"{name}-{file.data.image_px}"
-
-
-def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
-    """Load, audit, resize and split the data, or reopen what an earlier call made.
-
-    The same data and settings give the same splits on any machine. Processes of one machine take
-    turns.
-
-    Args:
-        file: The sweep's.
-        settings: Of this machine.
+def prepare_images(
+    file: SweepFile, settings: RuntimeSettings
+) -> tuple[LabelledImages, "ImageSource"]:
+    """Read and resize the images, or reopen what another process of this machine has made.
 
     Raises:
-        InputError: If the data cannot be used as it is; then nothing is left behind.
+        InputError: If the data cannot be used as it is.
     """
     from objectives.data import load_source, prepare
-    from objectives.splits import load_splits
+    from objectives.store.array_store import ArrayStore
 
-    source = load_source(file.data.path)
-    with _made_whole(images_folder(file, settings)) as folder:
-        data = prepare(source, file.data.image_px, folder)
-    with _made_whole(settings.sweep_folder(file.sweep)) as folder:
-        splits_path = folder / "splits.npz"
-        if splits_path.exists():
-            return Prepared(data, load_splits(splits_path))
-        return Prepared(data, _draw(file, source, data, splits_path))
+    source = load_source(file.data.path, class_names=file.data.class_names)
+    store = ArrayStore(settings.home / STORE_FOLDER, max_bytes=settings.store_bytes)
+    return prepare(source, file.data.image_px, store), source
 
 
-def _draw(file: SweepFile, source: "ImageSource", data: LabelledImages, path: Path) -> Splits:
+def draw(file: SweepFile, source: "ImageSource", data: LabelledImages) -> Drawn:
+    """Audit the data, hold rows out and deal the others into folds: once a sweep.
+
+    The same data and settings give the same splits on any machine.
+
+    Raises:
+        InputError: If a class has too few images, or nothing would be held out.
+    """
     import numpy as np
 
-    from objectives.audit import audit, load_excluded_rows, write_report
-    from objectives.splits import draw_splits, save_splits
+    from objectives.audit import audit, load_excluded_rows
+    from objectives.splits import draw_splits
 
     report = audit(source)
     if file.data.exclude == "audit":
@@ -90,29 +93,12 @@ def _draw(file: SweepFile, source: "ImageSource", data: LabelledImages, path: Pa
         excluded = np.empty(0, dtype=np.int64)
     else:
         excluded = load_excluded_rows(Path(file.data.exclude), len(data.labels))
-    included = np.setdiff1d(np.arange(len(data.labels)), excluded)
     splits = draw_splits(
         data,
-        included=included,
+        included=np.setdiff1d(np.arange(len(data.labels)), excluded),
         groups=report.groups,
         holdout=file.data.holdout,
         n_folds=file.validation.folds,
         seed=file.search.seed,
     )
-    write_report(report, source, path.parent / "audit")
-    save_splits(splits, path)
-    return splits
-
-
-@contextmanager
-def _made_whole(folder: Path) -> Iterator[Path]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        existed = folder.exists()
-        folder.mkdir(exist_ok=True)
-        try:
-            yield folder
-        except InputError:
-            if not existed:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
+    return Drawn(splits, report, source)

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search.ledger.crew import Crew, WorkerRow, gpu_hours, run_hours
-from search.ledger.slots import FINISHED, Slot, SlotBook
-from search.ledger.storage import Storage
-from search.ledger.sweeps import SweepRow
-from search.sweep_file.sections import BudgetSettings
-from search.sweep_file.stored import stored_file
-from search.workers.budget import time_is_up
+from search.storage.records import FINISHED, Budget, Phase, Slot, SweepRow, WorkerRow
+from search.storage.storage import Storage
+from search.storage.workers import gpu_hours, run_hours
+from search.workers.liveness import has_ended
+from search.workers.time_left import seconds_left
 
 LEADERBOARD_LENGTH = 10
+SHOWN_S = 60.0
+"""How long after its last beat a worker is shown as running: the longest lease."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,14 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
         storage: The database.
         row: The sweep.
     """
-    slots = SlotBook(storage, row.id).all()
-    crew = Crew(storage, row.id)
-    everyone, gone = crew.all(), set(crew.gone())
-    live = [worker for worker in everyone if worker.id not in gone]
-    budget = stored_file(row).budget
+    slots = storage.slots(row.id).all()
+    everyone, now_s = storage.workers(row.id).seen()
+    live = [worker for worker in everyone if _seems_alive(worker, now_s)]
+    budget = storage.sweeps.budget(row.id)
     counts: dict[str, int] = dict.fromkeys(("free", "running", *FINISHED), 0)
     for slot in slots:
         counts[slot.state] += 1
-    over = counts["free"] + counts["running"] == 0 or time_is_up(budget, everyone)
+    over = counts["free"] + counts["running"] == 0 or seconds_left(budget, everyone) == 0
     ranked = sorted(
         (slot for slot in slots if slot.state == "done" and slot.score is not None),
         key=lambda slot: -(slot.score or 0.0),
@@ -103,16 +102,28 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
     )
 
 
-def trial_records(slots: Sequence[Slot]) -> list[TrialRecord]:
-    """Give every trial that was begun, in the order of their numbers."""
-    begun = [slot for slot in slots if slot.trial_number is not None]
-    return [_record(slot) for slot in sorted(begun, key=lambda slot: slot.trial_number or 0)]
+def _seems_alive(worker: WorkerRow, now_s: float) -> bool:
+    """Judge for showing alone, from one look: whoever frees trials watches for a while."""
+    return worker.state == "live" and not has_ended(worker) and now_s - worker.seen_at < SHOWN_S
 
 
-def _record(slot: Slot) -> TrialRecord:
+def trial_records(slots: Sequence[Slot], phases: Sequence[Phase]) -> list[TrialRecord]:
+    """Give every trial that was begun, in the order of their numbers.
+
+    Args:
+        slots: Of a sweep.
+        phases: Of the same.
+    """
+    begun = [slot for slot in slots if slot.trial is not None]
+    heads = {phase.number: phase for phase in phases if phase.stage == "head"}
+    ordered = sorted(begun, key=lambda slot: slot.trial or 0)
+    return [_record(slot, heads.get(slot.number)) for slot in ordered]
+
+
+def _record(slot: Slot, head: Phase | None) -> TrialRecord:
     detail = slot.detail or {}
     return TrialRecord(
-        trial=slot.trial_number or 0,
+        trial=slot.trial or 0,
         state=slot.state,
         score=slot.score,
         clean=slot.clean,
@@ -121,13 +132,13 @@ def _record(slot: Slot) -> TrialRecord:
         stages=detail.get("epochs", {}),
         params=slot.params or {},
         metrics=detail.get("metrics", {}),
-        head_score=slot.head_score,
-        finetuned=slot.finetuned,
+        head_score=None if head is None else head.score,
+        finetuned=None if head is None else head.goes_on,
         reason=slot.reason,
         run_id=slot.run_id,
         worker=slot.worker_id,
-        attempts=slot.attempt,
-        started_at=slot.started_at,
+        attempts=slot.claims,
+        started_at=slot.began_at,
         ended_at=slot.ended_at,
         device_s=slot.device_s,
     )
@@ -135,7 +146,7 @@ def _record(slot: Slot) -> TrialRecord:
 
 def _leader(slot: Slot) -> dict[str, Any]:
     return {
-        "trial": slot.trial_number,
+        "trial": slot.trial,
         "score": slot.score,
         "clean": slot.clean,
         "shifted": slot.shifted,
@@ -169,7 +180,7 @@ def _shared(slots: Sequence[Slot]) -> dict[str, dict[str, int]]:
 
 
 def _budget(
-    budget: BudgetSettings, counts: Mapping[str, int], everyone: Sequence[WorkerRow]
+    budget: Budget, counts: Mapping[str, int], everyone: Sequence[WorkerRow]
 ) -> dict[str, float | int | None]:
     return {
         "trials": sum(counts.values()),
@@ -185,7 +196,7 @@ def _seconds_left(
     slots: Sequence[Slot],
     counts: Mapping[str, int],
     live: Sequence[WorkerRow],
-    budget: BudgetSettings,
+    budget: Budget,
     everyone: Sequence[WorkerRow],
 ) -> float | None:
     finished = [slot for slot in slots if slot.state in FINISHED]

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.ledger.storage import Storage, connect
-from search.ledger.sweeps import Ledger, SweepRow
 from search.settings import RuntimeSettings
 from search.status import SweepStatus, TrialRecord, read_status, trial_records
+from search.storage.records import SweepRow
+from search.storage.storage import Storage, open_storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import SweepFile, check_sweep, load_sweep_file
 from spaces.errors import InputError, unknown_name
@@ -15,7 +15,9 @@ from spaces.errors import InputError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
+    from search.open_sweep import OpenSweep
     from search.promotion.report import Promotion
+    from search.storage.records import Budget
 
 
 class Sweep:
@@ -68,10 +70,10 @@ class Sweep:
             InputError: If it does not exist.
         """
         settings = RuntimeSettings.from_environment()
-        ledger = Ledger(connect(settings.storage_url))
-        row = ledger.sweep(name)
+        sweeps = open_storage(settings.storage_url).sweeps
+        row = sweeps.find(name)
         if row is None:
-            names = ledger.sweep_names()
+            names = sweeps.names()
             if not names:
                 raise InputError(f"there is no sweep {name!r}, nor any other. Launch one first.")
             raise unknown_name("sweep", name, names)
@@ -94,7 +96,7 @@ class Sweep:
     def storage(self) -> Storage:
         """The database, opened when first asked for."""
         if self._storage is None:
-            self._storage = connect(self.settings.storage_url)
+            self._storage = open_storage(self.settings.storage_url)
         return self._storage
 
     def launch(self, *, on_progress: Callable[[SweepStatus], None] | None = None) -> SweepStatus:
@@ -111,9 +113,9 @@ class Sweep:
             UnavailableError: If the storage or MLflow does not answer.
             KeyboardInterrupt: After Ctrl-C; launch again to go on.
         """
-        from search.opening import open_or_create
+        from search.creation import create_or_resume
         from search.workers.device import assign_devices, find_gpus
-        from search.workers.interruption import orderly_interruption
+        from search.workers.interruption import LAUNCHER_GRACE_S, orderly_interruption
         from search.workers.launcher import LocalLauncher
 
         def show() -> None:
@@ -121,8 +123,8 @@ class Sweep:
                 on_progress(self.status())
 
         self.refuse_unless_runnable()
-        with orderly_interruption():
-            opened = open_or_create(self.file, self.settings)
+        with orderly_interruption(LAUNCHER_GRACE_S):
+            opened = create_or_resume(self.file, self.settings)
             devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
             LocalLauncher(opened, devices, show).run()
         return self.status()
@@ -135,18 +137,48 @@ class Sweep:
             UnavailableError: If the storage does not answer.
             KeyboardInterrupt: After Ctrl-C; the trial was given back then.
         """
-        from search.opening import open_or_create
-        from search.workers.device import assign_devices, find_gpus, set_up_gpus
+        from search.joining import refuse_other_versions
+        from search.storage.workers import new_worker_id
+        from search.workers.device import assign_devices, claim_device, find_gpus, set_up_gpus
         from search.workers.interruption import orderly_interruption
         from search.workers.worker import run_worker
 
         self.refuse_unless_runnable()
         with orderly_interruption():
-            opened = open_or_create(self.file, self.settings, joining=True)
-            device = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))[0]
-            if device.gpu_ids:
-                set_up_gpus()
-            run_worker(opened, device)
+            opened = self._joined()
+            refuse_other_versions(opened.row)
+            devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
+            with claim_device(devices) as device:
+                if device.gpu_ids:
+                    set_up_gpus(device)
+                run_worker(opened, device, worker_id=new_worker_id())
+
+    def change_budget(
+        self,
+        *,
+        trials: int | None = None,
+        hours: float | None = None,
+        gpu_hours: float | None = None,
+    ) -> "Budget":
+        """Change what a sweep may use, also while workers run; what is None stays as it is.
+
+        Returns:
+            The budget after the change.
+
+        Raises:
+            InputError: If the sweep was not launched yet, or a number is not above 0.
+        """
+        from search.storage.records import Budget
+
+        row = self._row()
+        wanted = {"trials": trials, "hours": hours, "gpu_hours": gpu_hours}
+        changes = {name: value for name, value in wanted.items() if value is not None}
+        for name, value in changes.items():
+            if not 0 < value < float("inf"):
+                raise InputError(f"budget.{name} = {value} will not do: it is to be above 0.")
+        budget = Budget(**{**vars(row.budget), **changes})
+        self.storage.sweeps.change_budget(row.id, budget)
+        return budget
 
     def status(self) -> SweepStatus:
         """Read how the sweep stands.
@@ -158,9 +190,8 @@ class Sweep:
 
     def trial_records(self) -> list[TrialRecord]:
         """Read every trial that was begun, in the order of their numbers."""
-        from search.ledger.slots import SlotBook
-
-        return trial_records(SlotBook(self.storage, self._row().id).all())
+        slots = self.storage.slots(self._row().id)
+        return trial_records(slots.all(), slots.phases())
 
     def trials(self) -> "pd.DataFrame":
         """Read every trial that was begun: a row each, parameters as ``params.NAME``."""
@@ -196,12 +227,11 @@ class Sweep:
         Raises:
             InputError: If a name or value lies outside of the sweep's space.
         """
-        from search.opening import enqueue_points, open_or_create
         from spaces.recipes import resolve_recipe
 
         self.refuse_unless_runnable()
-        opened = open_or_create(self.file, self.settings, joining=True)
-        enqueue_points(opened, [resolve_recipe(params, opened.space)])
+        opened = self._joined()
+        opened.enqueue([resolve_recipe(params, opened.space)])
 
     def promote(
         self,
@@ -224,12 +254,12 @@ class Sweep:
         Raises:
             InputError: If the sweep was not launched, or the trial cannot be promoted.
         """
-        from search.opening import open_or_create
+        from search.joining import join
         from search.promotion.promote import promote
 
         self._row()
         self.refuse_unless_runnable()
-        opened = open_or_create(self.file, self.settings, joining=True)
+        opened = join(self.file, self.settings)
         return promote(
             opened, trial=trial, model=model, alias=alias, force=force, on_progress=on_progress
         )
@@ -246,8 +276,16 @@ class Sweep:
                 "sweep file, or set FOLDSWEEP_HOME to the home that it was launched from."
             )
 
+    def _joined(self) -> "OpenSweep":
+        """Open the sweep, and create it if this is the first that asks for it."""
+        from search.creation import create_or_resume
+        from search.joining import join
+
+        exists = self.storage.sweeps.find(self.name) is not None
+        return (join if exists else create_or_resume)(self.file, self.settings)
+
     def _row(self) -> SweepRow:
-        row = Ledger(self.storage).sweep(self.name)
+        row = self.storage.sweeps.find(self.name)
         if row is None:
             raise InputError(f"the sweep {self.name!r} was not launched yet.")
         return row
@@ -256,4 +294,4 @@ class Sweep:
 def sweep_names(settings: RuntimeSettings | None = None) -> list[str]:
     """Name all sweeps of a storage, the newest first."""
     settings = settings or RuntimeSettings.from_environment()
-    return list(Ledger(connect(settings.storage_url)).sweep_names())
+    return list(open_storage(settings.storage_url).sweeps.names())

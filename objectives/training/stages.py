@@ -1,13 +1,12 @@
 """The loop that both stages share: train an epoch, score, report, stop folds that are done."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from objectives.evaluation.history import EpochRecord, FoldOutcome, History
+from objectives.evaluation.history import FoldOutcome, History
 from objectives.records import Reporter, Stage
-from spaces.errors import TrialError
+from objectives.stopping.divergence import refuse_divergence
+from objectives.stopping.early_stopping import Patience
 
 
 class FoldTrainer(Protocol):
@@ -20,28 +19,6 @@ class FoldTrainer(Protocol):
     def remember(self, fold: int) -> None:
         """Keep a fold's present weights as its best."""
         ...
-
-
-@dataclass
-class Patience:
-    """Early stopping of one fold: so many epochs without a better score; 0 never stops."""
-
-    epochs: int
-    best: float = -math.inf
-    waited: int = 0
-
-    def improves(self, score: float) -> bool:
-        """Take note of a score and say whether it is the best so far."""
-        if score > self.best:
-            self.best, self.waited = score, 0
-            return True
-        self.waited += 1
-        return False
-
-    @property
-    def exhausted(self) -> bool:
-        """Say whether the fold has waited long enough."""
-        return 0 < self.epochs <= self.waited
 
 
 def run_stage(
@@ -75,7 +52,8 @@ def run_stage(
         if not active:
             break
         record = history.add(stage, epoch, trainer.advance(epoch, active))
-        _check(record)
+        for fold, outcome in record.outcomes.items():
+            refuse_divergence(outcome.loss, f"the loss of fold {fold} in epoch {epoch + 1} of {stage}")
         for j in active:
             if folds[j].improves(record.scores[j]):
                 trainer.remember(j)
@@ -83,12 +61,3 @@ def run_stage(
         if not reporter.report(stage, epoch, carried):
             return False
     return True
-
-
-def _check(record: EpochRecord) -> None:
-    for fold, outcome in record.outcomes.items():
-        if not math.isfinite(outcome.loss):
-            raise TrialError(
-                f"the loss became {outcome.loss} in stage {record.stage}, fold {fold}, epoch "
-                f"{record.epoch + 1}; a lower learning rate or clip_norm: 1.0 may help"
-            )

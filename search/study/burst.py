@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import Trial
 
 from search.study.samplers import RANDOM_TRIALS
+from search.study.study import enqueued_labels
 from spaces.space import PAIR_NAMES, Space
 
 RANDOM_LENGTH = 2
@@ -44,8 +45,7 @@ class Burst:
 
     def note(self, trial: Trial) -> None:
         """Count a trial whose parameters have all been drawn."""
-        enqueued = trial.storage.get_trial_system_attrs(trial._trial_id).get("fixed_params", {})
-        if self._labels & enqueued.keys():
+        if self._labels & enqueued_labels(trial):
             return
         pair = {label: trial.params[label] for label in self._labels if label in trial.params}
         if self._left == 0 or pair != self._pair:

@@ -1,25 +1,31 @@
-"""What a trial reports, on its way to Optuna, MLflow and the ledger."""
+"""What a trial reports: to the storage first, then to MLflow and Optuna, which say nothing else."""
 
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Literal, Protocol
 
 from optuna.trial import Trial
 
 from mlruns_config.names import fold_metric, stage_metric
 from objectives.records import Stage
-from search.ledger.slots import Slot, SlotBook
-from spaces.errors import TrialError
+from objectives.stopping.divergence import refuse_divergence
+from objectives.stopping.rung import enters_rung
+from search.storage.records import EpochRow, Slot
+from search.storage.slots import Slots
 
 PROGRESS_EVERY_S = 1.0
+Ending = Literal["pruned", "time"]
 
 
 class MetricSink(Protocol):
     """Where numbers of a run go: the RunSpool of mlruns_config."""
 
-    def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
+    def metrics(
+        self, values: Mapping[str, float], step: int = 0, *, time_ms: int | None = None
+    ) -> None:
         """Take numbers of one step."""
         ...
 
@@ -36,10 +42,11 @@ class RaceRules:
 class TrialReporter:
     """The :class:`objectives.records.Reporter` of one trial.
 
-    The study sees the mean over the folds, at the step ``epoch`` in the first stage and
-    ``head_epochs + epoch`` in fine-tuning. A fold that has stopped carries its best score. Folds
-    that a stage runs one after another are not compared with trials that run them together: then
-    nothing is reported to the study, and nothing pruned.
+    An epoch is a row in the storage before anybody else hears of it; one that an earlier attempt
+    has recorded stays as it was. The study sees the mean over the folds, at the step ``epoch`` in
+    the first stage and ``head_epochs + epoch`` in fine-tuning. A fold that has stopped carries its
+    best score. Folds that a stage runs one after another are not compared with trials that run
+    them together: then nothing is reported to the study, and nothing pruned.
 
     Args:
         trial: Optuna's.
@@ -47,6 +54,7 @@ class TrialReporter:
         slots: The sweep's.
         rules: The sweep's.
         run: Where metrics go.
+        time_is_up: Says whether the sweep's time has been used.
         on_progress: Hears what the trial is doing, at most once a second.
     """
 
@@ -54,9 +62,11 @@ class TrialReporter:
         self,
         trial: Trial,
         slot: Slot,
-        slots: SlotBook,
+        slots: Slots,
         rules: RaceRules,
         run: MetricSink,
+        *,
+        time_is_up: Callable[[], bool],
         on_progress: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._trial = trial
@@ -64,12 +74,19 @@ class TrialReporter:
         self._slots = slots
         self._rules = rules
         self._run = run
+        self._time_is_up = time_is_up
         self._on_progress = on_progress
         self._stage: Stage | None = None
         self._together = True
         self._best: dict[int, float] = {}
         self._last_progress_s = -math.inf
-        self.pruned = False
+        self.ending: Ending | None = None
+        """Why the trial was stopped; None if it was not."""
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage that was last heard of."""
+        return self._stage
 
     def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:
         """Pass on the score of each fold after an epoch; False ends the trial.
@@ -78,39 +95,39 @@ class TrialReporter:
             TrialError: If a score is not a number.
             SlotLostError: If another worker has taken the trial over.
         """
-        self._refuse_nan(stage, epoch, values)
+        for fold, value in values.items():
+            refuse_divergence(value, f"the score of fold {fold} in epoch {epoch + 1} of {stage}")
         if stage != self._stage:
             self._stage, self._best = stage, {}
             self._together = len(values) == self._rules.n_folds
         mean = self._mean(values)
         step = epoch + (self._rules.head_epochs if stage == "finetune" else 0)
-        self._log(stage, step, values, mean)
+        row, is_new = self._slots.record_epoch(
+            self._slot, stage, epoch, step=step, scores=values, mean=mean
+        )
+        if is_new:
+            log_epoch(self._run, row, together=self._together)
         self._tell_progress(stage, epoch, mean)
-        if not self._together:
-            return True
-        self._trial.report(mean, step)
-        self.pruned = self._trial.should_prune()
-        return not self.pruned
+        self.ending = self._judge(row)
+        return self.ending is None
 
     def enters_finetuning(self, head_score: float) -> bool:
         """Say whether the trial is in the top share of all that got this far.
 
         Raises:
+            TrialError: If the score is not a number.
             SlotLostError: If another worker has taken the trial over.
         """
-        if math.isnan(head_score):
-            raise TrialError("the score after the first stage is not a number")
-        return self._slots.enter_finetuning(
-            self._slot, float(head_score), top=self._rules.finetune_top
-        )
+        refuse_divergence(head_score, "the score after the first stage")
+        enters = partial(enters_rung, float(head_score), top=self._rules.finetune_top)
+        return self._slots.end_phase(self._slot, "head", float(head_score), goes_on=enters)
 
-    def _refuse_nan(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> None:
-        bad = [fold for fold, value in values.items() if math.isnan(value)]
-        if bad:
-            raise TrialError(
-                f"the score of fold {bad[0]} is not a number in epoch {epoch} of {stage}: the loss "
-                "has diverged; a lower learning rate or clip_norm helps"
-            )
+    def _judge(self, row: EpochRow) -> Ending | None:
+        if self._together:
+            self._trial.report(row.mean, row.step)
+            if self._trial.should_prune():
+                return "pruned"
+        return "time" if self._time_is_up() else None
 
     def _mean(self, values: Mapping[int, float]) -> float:
         shown = {**self._best, **values}
@@ -118,17 +135,26 @@ class TrialReporter:
             self._best[fold] = max(value, self._best.get(fold, -math.inf))
         return math.fsum(shown.values()) / len(shown)
 
-    def _log(self, stage: Stage, step: int, values: Mapping[int, float], mean: float) -> None:
-        numbers = {fold_metric(stage, fold, "score"): float(v) for fold, v in values.items()}
-        if self._together:
-            numbers[stage_metric(stage, "score")] = mean
-        self._run.metrics(numbers, step=step)
-
     def _tell_progress(self, stage: Stage, epoch: int, mean: float) -> None:
         if time.monotonic() - self._last_progress_s < PROGRESS_EVERY_S:
             return
         self._last_progress_s = time.monotonic()
-        self._slots.check_held(self._slot)
         folds = {str(fold): round(best, 4) for fold, best in sorted(self._best.items())}
         doing = {"trial": self._trial.number, "stage": stage, "epoch": epoch}
         self._on_progress({**doing, "folds": folds, "score": round(mean, 4)})
+
+
+def log_epoch(run: MetricSink, row: EpochRow, *, together: bool) -> None:
+    """Spool an epoch as it is stored, with its time: sending it again adds nothing to MLflow.
+
+    Args:
+        run: The trial's.
+        row: The epoch.
+        together: Whether all folds ran in it, so that their mean is one of a trial.
+    """
+    numbers = {
+        fold_metric(row.stage, int(fold), "score"): value for fold, value in row.scores.items()
+    }
+    if together:
+        numbers[stage_metric(row.stage, "score")] = row.mean
+    run.metrics(numbers, step=row.step, time_ms=row.recorded_ms)

@@ -5,9 +5,9 @@ import hashlib
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner, PercentilePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from objectives.stopping.pruning import percentile_rule
 from search.sweep_file.sections import SearchSettings
 
-STARTUP_TRIALS = 5
 RANDOM_TRIALS = 10
 """Trials that TPE draws at random before it learns from them: Optuna's default."""
 
@@ -30,24 +30,21 @@ def make_sampler(search: SearchSettings, slot_number: int) -> BaseSampler:
 
 
 def make_pruner(search: SearchSettings, *, epochs: int) -> BasePruner:
-    """Make the pruner that watches the mean over the folds, epoch by epoch.
+    """Make the pruner that watches the mean over the folds; the rules are in objectives.stopping.
 
     Args:
-        search: Which pruner, and whether trials race at all.
+        search: Which pruner.
         epochs: The most steps of a trial, over all its stages.
     """
-    if not search.race or search.pruner == "none":
-        return NopPruner()
     if search.pruner == "hyperband":
         return HyperbandPruner(max_resource=max(2, epochs))
-    # A further trial on a pair costs seconds: by default only the hopeless are stopped.
-    kept_percent = 50.0 if search.pruner == "median" else 75.0
-    # The first epochs of a warm-up say little; judged at every epoch, a trial is soon compared with
-    # survivors alone; and where most trials have stopped early, the few that go on are no measure.
+    rule = percentile_rule(search.pruner, epochs=epochs)
+    if rule is None:
+        return NopPruner()
     return PercentilePruner(
-        kept_percent,
-        n_startup_trials=STARTUP_TRIALS,
-        n_warmup_steps=epochs // 4,
-        interval_steps=max(1, epochs // 4),
-        n_min_trials=STARTUP_TRIALS,
+        rule.kept_percent,
+        n_startup_trials=rule.min_trials,
+        n_warmup_steps=rule.first_step,
+        interval_steps=rule.interval_steps,
+        n_min_trials=rule.min_trials,
     )

@@ -1,4 +1,8 @@
-"""The Optuna study of a sweep, and trials that outlive the worker that began them."""
+"""The Optuna study of a sweep: the one file that knows how Optuna keeps its trials.
+
+A trial outlives the worker that began it: its number stands in a slot of the storage, and whoever
+holds the slot goes on with it.
+"""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -6,13 +10,15 @@ from typing import Any, cast
 import optuna
 from optuna.trial import Trial, TrialState, create_trial
 
-from search.ledger.slots import FINISHED, Slot, SlotBook, SlotLostError
-from search.ledger.storage import Storage
+from search.storage.records import FINISHED, Slot, SlotLostError
+from search.storage.slots import Slots
+from search.storage.storage import Storage
 from search.study.samplers import make_pruner
 from search.sweep_file.sections import SearchSettings
 from spaces.space import Dimension, Value
 
 SLOT_ATTRIBUTE = "foldsweep:slot"
+_ENQUEUED_ATTRIBUTE = "fixed_params"
 _OPTUNA_STATES = {
     "done": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
@@ -32,10 +38,11 @@ class SweepStudy:
     """
 
     def __init__(
-        self, storage: Storage, name: str, search: SearchSettings, slots: SlotBook, *, epochs: int
+        self, storage: Storage, name: str, search: SearchSettings, slots: Slots, *, epochs: int
     ) -> None:
         # A line a trial on standard error would tear the progress display apart.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._retrying = storage.retrying
         self._storage = storage.optuna
         self._slots = slots
         self._study = optuna.create_study(
@@ -69,18 +76,21 @@ class SweepStudy:
             SlotLostError: If another worker has taken the slot over.
         """
         self._study.sampler = sampler
-        trial_id = slot.trial_id or self._adopt(slot) or self._create(slot)
+        trial_id = self._retrying(lambda: self._found(slot) or self._adopt(slot) or self._new(slot))
         self._set_running(trial_id)
+        # Optuna's cache knows only trials that it has read: without this, a parameter of a trial
+        # that another process made cannot be set.
+        self._study.get_trials(deepcopy=False)
         return Trial(self._study, trial_id)
 
     def tell(self, slot: Slot) -> None:
         """Let Optuna know how the trial of a finished slot ended; again is harmless."""
-        if slot.trial_number is None or slot.trial_id is None:
-            return
-        self._set_running(slot.trial_id)
-        state = _OPTUNA_STATES[slot.state]
-        value = slot.score if slot.state == "done" else None
-        self._study.tell(slot.trial_number, value, state=state, skip_if_finished=True)
+        if slot.trial is not None:
+            trial_id = self._trial_id(slot.trial)
+            self._set_running(trial_id)
+            state = _OPTUNA_STATES[slot.state]
+            value = slot.score if slot.state == "done" else None
+            self._study.tell(slot.trial, value, state=state, skip_if_finished=True)
         self._slots.mark_told(slot)
 
     def tell_all(self) -> None:
@@ -95,24 +105,31 @@ class SweepStudy:
         Args:
             point: Values by label. One that waits or was tried already is not tried again.
         """
-        self._study.enqueue_trial(dict(point), skip_if_exists=True)
+        self._retrying(lambda: self._study.enqueue_trial(dict(point), skip_if_exists=True))
+
+    def _found(self, slot: Slot) -> int | None:
+        return None if slot.trial is None else self._trial_id(slot.trial)
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _adopt(self, slot: Slot) -> int | None:
-        """Take an enqueued trial, or the one that an attempt at this slot made and lost."""
+        """Take the trial that was made for this slot and lost, or an enqueued one."""
         states = (TrialState.WAITING, TrialState.RUNNING)
-        for trial in self._study.get_trials(deepcopy=False, states=states):
-            mine = trial.user_attrs.get(SLOT_ATTRIBUTE) == slot.number
-            free = trial.state == TrialState.WAITING or (mine and slot.attempt > 1)
-            if free and self._slots.assign_trial(slot, trial.number, trial._trial_id):
+        found = self._study.get_trials(deepcopy=False, states=states)
+        made_for_it = [t for t in found if t.user_attrs.get(SLOT_ATTRIBUTE) == slot.number]
+        waiting = [t for t in found if t.state == TrialState.WAITING]
+        for trial in (*made_for_it, *waiting):
+            if self._slots.assign_trial(slot, trial.number):
                 return trial._trial_id
         return None
 
-    def _create(self, slot: Slot) -> int:
+    def _new(self, slot: Slot) -> int:
         carrying = create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: slot.number})
         trial_id = self._storage.create_new_trial(self._study_id, template_trial=carrying)
         number = self._storage.get_trial_number_from_id(trial_id)
         try:
-            self._slots.assign_trial(slot, number, trial_id)
+            self._slots.assign_trial(slot, number)
         except SlotLostError:
             self._study.tell(number, state=TrialState.FAIL)
             raise
@@ -121,6 +138,12 @@ class SweepStudy:
     def _set_running(self, trial_id: int) -> None:
         if self._storage.get_trial(trial_id).state == TrialState.WAITING:
             self._storage.set_trial_state_values(trial_id, state=TrialState.RUNNING)
+
+
+def enqueued_labels(trial: Trial) -> set[str]:
+    """Name the parameters of a trial that were given, not drawn."""
+    attributes = trial.storage.get_trial_system_attrs(trial._trial_id)
+    return set(attributes.get(_ENQUEUED_ATTRIBUTE, {}))
 
 
 def suggest(trial: Trial, dimension: Dimension) -> Value:

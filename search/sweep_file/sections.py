@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from objectives.settings import Section
+from search.storage.records import Budget
 
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["median", "percentile", "hyperband", "none"]
@@ -31,9 +32,14 @@ class BudgetSettings(Section):
     trials: int = Field(default=40, ge=1)
     """Trials in all; pruned and failed ones count."""
     hours: float | None = Field(default=None, gt=0)
-    """No trial starts after so many hours in which a worker ran."""
+    """After so many hours in which a worker ran no trial starts, and running ones end with their epoch."""
     gpu_hours: float | None = Field(default=None, gt=0)
     """The same in hours times GPUs; without a GPU it sets no limit."""
+
+    @property
+    def limits(self) -> Budget:
+        """The budget as the storage keeps it."""
+        return Budget(**self.model_dump())
 
 
 class WorkerSettings(Section):

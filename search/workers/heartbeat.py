@@ -3,53 +3,41 @@
 import logging
 import os
 import signal
-import threading
-from types import TracebackType
 
-from search.ledger.crew import HEARTBEAT_S, Crew
-from search.workers.failures import STORAGE_ERRORS
+from search.open_sweep import OpenSweep
+from search.workers.time_left import TimeLeft, seconds_left
+from spaces.errors import UnavailableError
+from spaces.periodic import Periodic
+
+BEATS_A_LEASE = 6
 
 _logger = logging.getLogger(__name__)
 
 
-class Heartbeat:
-    """Notes that a worker lives, and ends it if the launcher that started it is gone.
+def heartbeat(
+    opened: OpenSweep, worker_id: str, time_left: TimeLeft, *, launcher_pid: int | None
+) -> Periodic:
+    """Beat while a block runs, keep an eye on the time, and end with the launcher.
 
     Args:
-        crew: The sweep's.
+        opened: The sweep.
         worker_id: The worker's.
-        launcher_pid: The process that started it; None for a worker of its own.
+        time_left: Is told at each beat.
+        launcher_pid: The process that started the worker; None for a worker of its own.
     """
+    workers, sweeps = opened.workers, opened.storage.sweeps
 
-    def __init__(self, crew: Crew, worker_id: str, launcher_pid: int | None) -> None:
-        self._crew = crew
-        self._worker_id = worker_id
-        self._launcher_pid = launcher_pid
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+    def beat() -> bool:
+        try:
+            workers.beat(worker_id)
+            time_left.note(seconds_left(sweeps.budget(opened.row.id), workers.all()))
+        except UnavailableError as error:
+            _logger.warning("the storage did not take a heartbeat: %s", error)
+        if launcher_pid is not None and os.getppid() != launcher_pid:
+            _logger.warning("the launcher has gone: this worker gives its trial back")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return True
+        return False
 
-    def __enter__(self) -> "Heartbeat":
-        """Start."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self._stop.set()
-        self._thread.join(timeout=HEARTBEAT_S)
-
-    def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_S):
-            try:
-                self._crew.seen(self._worker_id)
-            except STORAGE_ERRORS as error:
-                _logger.warning("the storage did not take a heartbeat: %s", type(error).__name__)
-            if self._launcher_pid is not None and os.getppid() != self._launcher_pid:
-                _logger.warning("the launcher has gone: this worker gives its trial back")
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
+    every_s = min(10.0, opened.settings.lease_s / BEATS_A_LEASE)
+    return Periodic(beat, every_s=every_s, name="heartbeat", at_once=True, join_timeout_s=1.0)

@@ -1,20 +1,36 @@
-"""Ctrl-C and SIGTERM: the first ends a worker in good order, the second at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends a process in good order, the second at once.
+
+Good order takes a few seconds at most, whatever hangs: a thread that waits for the signal itself
+ends the process when the time is up, even where the main thread is inside of a call that does not
+come back, such as a long operation of TensorFlow or a connection into the void.
+"""
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 EXIT_INTERRUPTED = 130
+WORKER_GRACE_S = 3.0
+LAUNCHER_GRACE_S = 4.8
+"""Longer than a worker's: the launcher waits for its workers."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def orderly_interruption() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into KeyboardInterrupt, and let the second end the process.
+def orderly_interruption(grace_s: float = WORKER_GRACE_S) -> Iterator[None]:
+    """Turn the first signal into KeyboardInterrupt, and end the process soon after it.
 
     Only the main thread can receive signals; elsewhere this does nothing.
+
+    Args:
+        grace_s: How long the block may take to end once a signal has come.
+
+    Raises:
+        KeyboardInterrupt: After a signal, whatever else went wrong because of it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -28,10 +44,44 @@ def orderly_interruption() -> Iterator[None]:
             os._exit(EXIT_INTERRUPTED)
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, on_signal) for number in numbers}
+    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
     try:
-        yield
+        with _deadline(grace_s):
+            yield
+    except Exception as error:
+        if received:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _deadline(grace_s: float) -> Iterator[None]:
+    """End the process when the block has not ended in time after a signal."""
+    # Python writes a byte there for each signal, from the signal itself and not from a handler,
+    # which would wait for the main thread.
+    waiting, written = socket.socketpair()
+    written.setblocking(False)
+    before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+    ended = threading.Event()
+
+    def watch() -> None:
+        numbers = {int(number) for number in _SIGNALS}
+        while received := waiting.recv(1):
+            if received[0] in numbers:
+                if not ended.wait(grace_s):
+                    os._exit(EXIT_INTERRUPTED)
+                return
+
+    thread = threading.Thread(target=watch, name="interruption", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(before)
+        written.close()
+        thread.join(timeout=1.0)
+        waiting.close()

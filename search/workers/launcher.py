@@ -6,26 +6,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import search
-from mlruns_config.outbox.outbox import drain
-from search.ledger.outage import Outage
-from search.opening import OpenSweep, open_study
+from mlruns_config.outbox.outbox import Outbox, drain
+from search.open_sweep import OpenSweep
 from search.settings import child_environment
-from search.workers.budget import time_is_up
+from search.storage.workers import new_worker_id
+from search.workers.dead_workers import bury, free_dead_workers
 from search.workers.device import Device
-from search.workers.failures import STORAGE_ERRORS
-from search.workers.worker import free_dead_workers, note_run_of
+from search.workers.liveness import Liveness
+from search.workers.settling import settle
+from search.workers.time_left import seconds_left
+from search.workers.trial_failures import reason_to_halt
+from search.workers.worker import note_run_of
 from search.workers.worker_main import EXIT_INPUT
 from spaces.errors import InputError
 
 WATCH_EVERY_S = 0.25
 PROGRESS_EVERY_S = 1.0
 MAX_EARLY_DEATHS = 3
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 3.3
 DRAIN_S = 30.0
+DRAIN_WHEN_INTERRUPTED_S = 1.0
 TAIL_LINES = 15
 
 _logger = logging.getLogger(__name__)
@@ -39,6 +45,8 @@ class _Post:
     device: Device
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    worker_id: str = ""
+    """Of the process; the storage knows the worker by it, on whatever host."""
     early_deaths: int = field(default=0)
 
 
@@ -57,45 +65,32 @@ class LocalLauncher:
         self._opened = opened
         self._on_progress = on_progress
         self._last_progress_s = 0.0
+        self._liveness = Liveness(opened.settings.lease_s)
         logs = opened.folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self._posts = [_Post(i, d, logs / f"worker-{i}.log") for i, d in enumerate(devices)]
 
     def run(self) -> None:
-        """Start the workers and return when there is nothing left to run.
+        """Run the workers and return when there is nothing left to run.
 
         Raises:
-            InputError: If workers die as soon as they start; with the end of their log.
+            InputError: If workers die as soon as they start, with the end of their log; or if all
+                the latest trials failed.
             KeyboardInterrupt: After Ctrl-C; the workers have given their trials back then.
         """
-        free_dead_workers(self._opened)
+        drain_s = DRAIN_WHEN_INTERRUPTED_S
         try:
-            self._watch()
+            while self._look():
+                time.sleep(WATCH_EVERY_S)
+            drain_s = DRAIN_S
         finally:
             self._stop_all()
-        open_study(self._opened).tell_all()
-        unsent = drain(
-            self._opened.tracking,
-            self._opened.folder / "outbox",
-            DRAIN_S,
-            on_run=note_run_of(self._opened),
-        )
-        if unsent:
-            _logger.warning("%d messages still wait for MLflow: launch again to send them", unsent)
-
-    def _watch(self) -> None:
-        outage = Outage()
-        while True:
-            try:
-                if not self._look():
-                    return
-                outage.over()
-            except STORAGE_ERRORS as error:
-                outage.wait(error)
-            time.sleep(WATCH_EVERY_S)
+            self._settle(drain_s)
+        self._refuse_to_go_on_in_vain()
 
     def _look(self) -> bool:
         """Look after every worker once; False if none is left, nor work for one."""
+        free_dead_workers(self._opened, self._liveness)
         work_is_left = self._work_is_left()
         for post in self._posts:
             self._look_after(post, work_is_left)
@@ -106,17 +101,15 @@ class LocalLauncher:
         if post.process is not None and post.process.poll() is not None:
             self._bury(post)
         if post.process is None and work_is_left:
-            post.process = self._start(post)
+            self._start(post)
 
     def _bury(self, post: _Post) -> None:
         process = post.process
-        if process is None or process.returncode == 0:
-            post.process = None
-            return
-        joined = [row.id for row in self._opened.crew.all() if row.pid == process.pid]
-        self._opened.crew.mark_lost(joined)
-        held = self._opened.slots.free_slots_of(joined) if joined else 0
         post.process = None
+        held = bury(self._opened, [post.worker_id])
+        if process is None or process.returncode == 0:
+            return
+        self._refuse_to_go_on_in_vain()
         post.early_deaths = 0 if held else post.early_deaths + 1
         if post.early_deaths >= MAX_EARLY_DEATHS or process.returncode == EXIT_INPUT:
             raise InputError(
@@ -127,20 +120,29 @@ class LocalLauncher:
     def _work_is_left(self) -> bool:
         if self._opened.slots.counts()["free"] == 0:
             return False
-        return not time_is_up(self._opened.file.budget, self._opened.crew.all())
+        budget = self._opened.storage.sweeps.budget(self._opened.row.id)
+        return seconds_left(budget, self._opened.workers.all()) > 0
 
-    def _start(self, post: _Post) -> subprocess.Popen[bytes]:
+    def _refuse_to_go_on_in_vain(self) -> None:
+        row = self._opened.storage.sweeps.find(self._opened.row.name)
+        reason = row and reason_to_halt(row, self._opened.slots.all())
+        if reason:
+            raise InputError(reason)
+
+    def _start(self, post: _Post) -> None:
+        post.worker_id = new_worker_id()
         command = [
             sys.executable,
             "-m",
             "search.workers.worker_main",
             str(self._opened.folder / "sweep.yaml"),
         ]
+        command += ["--worker-id", post.worker_id]
         command += ["--gpu-ids", ",".join(post.device.gpu_ids), "--gpus", str(post.device.gpus)]
         command += ["--launcher-pid", str(os.getpid())]
         with post.log.open("ab") as log:
             # A session of its own: Ctrl-C reaches the launcher alone, which passes it on once.
-            return subprocess.Popen(
+            post.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -155,17 +157,42 @@ class LocalLauncher:
             self._on_progress()
 
     def _stop_all(self) -> None:
-        running = [post.process for post in self._posts if post.process is not None]
-        for process in running:
-            process.terminate()
+        """End the workers; one that has to be killed loses its trial through no fault of its own."""
+        running = [post for post in self._posts if post.process is not None]
+        for post in running:
+            if post.process is not None:
+                post.process.terminate()
         deadline_s = time.monotonic() + STOP_TIMEOUT_S
-        for process in running:
-            try:
-                process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        free_dead_workers(self._opened)
+        for post in running:
+            if post.process is not None:
+                _end(post.process, deadline_s)
+            self._opened.slots.give_back(post.worker_id)
+            bury(self._opened, [post.worker_id])
+
+    def _settle(self, drain_s: float) -> None:
+        """Send what ended workers left behind, and say how their trials ended."""
+        opened, on_run = self._opened, note_run_of(self._opened)
+        folder = opened.folder / "outbox"
+        drain(opened.tracking, folder, drain_s, on_run=on_run)
+        with ExitStack() as stack:
+
+            def own_outbox() -> Outbox:
+                outbox = Outbox(opened.tracking, folder / new_worker_id(), on_run=on_run)
+                stack.callback(outbox.close, drain_s)
+                return outbox
+
+            settle(opened, cache(own_outbox))
+        unsent = drain(opened.tracking, folder, drain_s, on_run=on_run)
+        if unsent:
+            _logger.warning("%d messages still wait for MLflow: launch again to send them", unsent)
+
+
+def _end(process: subprocess.Popen[bytes], deadline_s: float) -> None:
+    try:
+        process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _import_path() -> str:

@@ -12,11 +12,14 @@ _TENSORFLOWS = ("tensorflow", "tensorflow-cpu")
 
 @cache
 def library_versions() -> Mapping[str, str]:
-    """Give the version of each library that scores depend on, those that are installed."""
+    """Give the version of each library that scores depend on, those that are installed.
+
+    TensorFlow's builds for CPU and GPU are one library of two names.
+    """
     found = {}
     for package in (*_PACKAGES, *_TENSORFLOWS):
         try:
-            found[package] = version(package)
+            found[package.removesuffix("-cpu")] = version(package)
         except PackageNotFoundError:
             continue
     return found

@@ -1,6 +1,6 @@
-"""What MLflow is told about a trial."""
+"""What MLflow is told about a trial: what the storage has of it, and its files."""
 
-import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from mlruns_config import names
-from mlruns_config.dataset import DatasetInfo
-from mlruns_config.outbox.outbox import RunSpool
+from mlruns_config.description.trial import OOF, sweep_params
+from mlruns_config.description.trial_metrics import trial_metrics
+from mlruns_config.description.trial_tags import begun_tags, ended_tags
+from mlruns_config.outbox.outbox import Outbox, RunSpool
 from objectives.records import TrialResult
-from search.opening import OpenSweep
+from objectives.trial_summary import numbers_from_json
+from search.open_sweep import OpenSweep
+from search.storage.records import Slot
+from search.study.reporter import log_epoch
 from search.workers.provenance import git_commit, library_versions
 from spaces.params import TrialParams
-
-OOF_FILE = "oof.npz"
 
 
 @dataclass(frozen=True)
@@ -25,99 +27,100 @@ class RunRecord:
 
     opened: OpenSweep
     run: RunSpool
-    worker_id: str
-    device: str
+    slot: Slot
+    """As it was claimed."""
 
-    def begin(self, trial_number: int, params: TrialParams) -> None:
-        """Log what is known before training."""
-        file, data = self.opened.file, self.opened.prepared.data
+    @classmethod
+    def open(cls, opened: OpenSweep, outbox: Outbox, slot: Slot) -> "RunRecord":
+        """Begin the run of a trial, or go on with it.
+
+        Args:
+            opened: The sweep.
+            outbox: Of this process.
+            slot: Its trial has a number.
+        """
+        run = outbox.open_run(
+            opened.file.sweep,
+            f"{opened.row.id}/{slot.trial}",
+            run_name(slot),
+            attempt=slot.attempt,
+            began_ms=None if slot.began_at is None else int(1000 * slot.began_at),
+            run_id=slot.run_id,
+        )
+        return cls(opened, run, slot)
+
+    def begin(self, worker_id: str, device: str) -> None:
+        """Log what is known before training, and the epochs that earlier attempts recorded."""
+        params = TrialParams.model_validate(self.slot.params)
         self.run.params(params.model_dump())
-        self.run.params(_sweep_params(file.model_dump(mode="json")))
-        self.run.tags(self._tags(trial_number, params))
-        self.run.dataset(
-            DatasetInfo(
-                name=file.data.path.stem,
-                fingerprint=data.fingerprint,
-                source=str(file.data.path),
-                rows=len(data.labels),
-                classes=data.class_names,
-                image_px=file.data.image_px,
+        self.run.params(sweep_params(self.opened.file.model_dump(mode="json")))
+        self.run.tags(
+            begun_tags(
+                self.opened.origin(int(self.slot.trial or 0)),
+                versions=library_versions(),
+                device=device,
+                worker=worker_id,
+                pair=params.pair,
+                commit=git_commit(Path.cwd()),
             )
         )
+        self.run.dataset(self.opened.dataset())
+        self._note("running")
+        # With their own times: what MLflow has already, it drops.
+        for row in self.opened.slots.epochs(self.slot.number):
+            log_epoch(self.run, row, n_folds=self.opened.prepared.splits.n_folds)
 
-    def complete(self, result: TrialResult, folder: Path, seconds: float) -> None:
-        """Log what the trial found, and its files."""
-        summary = {
-            **result.metrics,
-            names.METRIC_SCORE: result.score,
-            names.METRIC_CLEAN: result.clean,
-            names.METRIC_SECONDS: seconds,
-        }
-        if result.shifted is not None:
-            summary[names.METRIC_SHIFTED] = result.shifted
-        for fold, score in enumerate(result.fold_scores):
-            summary[names.fold_metric("final", fold, "score")] = score
-        for stage, epochs in result.epochs.items():
-            summary[names.stage_metric(stage, "epochs")] = epochs
-        self.run.metrics(summary)
-        for path in result.artifacts:
-            inside = path.parent.relative_to(folder) if path.is_relative_to(folder) else Path()
-            self.run.artifact(path, "" if inside == Path() else inside.as_posix())
-        self.run.artifact(self._save_oof(result, folder), "predictions")
+    def end(self, ended: Slot, folder: Path) -> None:
+        """Log how the trial ended, what it found, and its files.
 
-    def end(self, state: str, reason: str | None) -> None:
-        """Log how the trial ended."""
-        self.run.tags({names.TAG_STATE: "complete" if state == "done" else state})
-        if reason:
-            self.run.tags({names.TAG_REASON: reason})
-        self.run.finish("FAILED" if state == "failed" else "FINISHED")
+        Args:
+            ended: The slot as the storage has it now.
+            folder: Where the trial's files lie, if they lie on this machine.
+        """
+        end_ms = int(1000 * (ended.ended_at or time.time()))
+        if ended.score is not None and ended.detail is not None:
+            numbers = numbers_from_json(ended.score, ended.clean, ended.shifted, ended.detail)
+            seconds = (ended.ended_at or 0.0) - (ended.claimed_at or 0.0)
+            self.run.metrics(trial_metrics(numbers, seconds=seconds), time_ms=end_ms)
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                inside = path.parent.relative_to(folder)
+                self.run.artifact(path, "" if inside == Path() else inside.as_posix())
+        self.run.tags(
+            ended_tags("complete" if ended.state == "done" else ended.state, ended.reason)
+        )
+        self.run.finish("FAILED" if ended.state == "failed" else "FINISHED", time_ms=end_ms)
+        self._note(ended.state)
 
-    def _tags(self, trial_number: int, params: TrialParams) -> Mapping[str, str]:
-        row, splits = self.opened.row, self.opened.prepared.splits
-        tags = {
-            names.TAG_SWEEP: row.name,
-            names.TAG_SWEEP_ID: row.id,
-            names.TAG_TRIAL: str(trial_number),
-            names.TAG_FINGERPRINT: row.fingerprint,
-            names.TAG_FOLD_HASH: splits.fold_hash,
-            names.TAG_SEED: str(self.opened.file.search.seed),
-            names.TAG_VERSIONS: json.dumps(library_versions()),
-            names.TAG_DEVICE: self.device,
-            names.TAG_WORKER: self.worker_id,
-            names.TAG_PAIR: " ".join(params.pair),
-            names.TAG_STATE: "running",
-        }
-        commit = git_commit(Path.cwd())
-        return tags if commit is None else {**tags, names.TAG_GIT_COMMIT: commit}
+    def wait(self) -> None:
+        """Log that the trial was given back, and waits for a worker."""
+        self.run.finish("SCHEDULED")
+        self._note("free")
 
-    def _save_oof(self, result: TrialResult, folder: Path) -> Path:
-        splits, data = self.opened.prepared.splits, self.opened.prepared.data
-        arrays = {
-            "rows": splits.rows,
-            "fold_of": splits.fold_of,
-            "labels": data.labels[splits.rows],
-            "class_names": np.asarray(data.class_names),
-            "clean": result.oof_clean,
-        }
-        if result.oof_shifted is not None:
-            arrays["shifted"] = result.oof_shifted
-        path = folder / OOF_FILE
-        np.savez_compressed(path, allow_pickle=False, **arrays)
-        return path
+    def _note(self, state: str) -> None:
+        self.opened.slots.note_spooled(self.slot, state)
 
 
-def run_name(trial_number: int, params: TrialParams) -> str:
-    """Name a run so that a person can read the list."""
-    policy = params.policy if params.policy == "none" else f"{params.policy} {params.strength}"
-    return f"{trial_number:03d} {params.backbone}, {policy}, {params.optimizer}"
-
-
-def _sweep_params(file: Mapping[str, Any]) -> Mapping[str, Any]:
-    sections = ("data", "validation", "train")
-    return {
-        f"{names.PARAM_SWEEP_PREFIX}{section}.{key}": value
-        for section in sections
-        for key, value in file[section].items()
-        # The path is in the data set's input, and differs between machines.
-        if (section, key) != ("data", "path")
+def save_oof(opened: OpenSweep, result: TrialResult, folder: Path) -> None:
+    """Write a trial's out-of-fold predictions among its files."""
+    splits, data = opened.prepared.splits, opened.prepared.data
+    arrays: dict[str, Any] = {
+        "rows": splits.rows,
+        "fold_of": splits.fold_of,
+        "labels": data.labels[splits.rows],
+        "class_names": np.asarray(data.class_names),
+        "clean": result.oof_clean,
     }
+    if result.oof_shifted is not None:
+        arrays["shifted"] = result.oof_shifted
+    path = folder / OOF.folder / OOF.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def run_name(slot: Slot) -> str:
+    """Name a run so that a person can read the list."""
+    params: Mapping[str, Any] = slot.params or {}
+    policy, strength = params.get("policy", "none"), params.get("strength", "medium")
+    shown = policy if policy == "none" else f"{policy} {strength}"
+    parts = [params.get("backbone"), shown, params.get("optimizer", "adamw")]
+    return f"{slot.trial:03d} " + (", ".join(map(str, parts)) if params else "not begun")

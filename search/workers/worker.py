@@ -2,68 +2,98 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from optuna.trial import Trial
 
-from mlruns_config.outbox.outbox import Outbox, RunSpool
+from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.system_metrics import SystemMetrics
-from objectives.records import Objective, TrialContext, TrialResult
-from search.ledger.outage import Outage
-from search.ledger.slots import Slot, SlotLostError, SlotState
-from search.opening import OpenSweep, open_study
+from objectives.records import Objective, TrialResult
+from objectives.stopping.divergence import refuse_divergence
+from objectives.trial_summary import summary_json
+from search.open_sweep import OpenSweep
+from search.storage.failures import STORAGE_ERRORS, is_full_disk
+from search.storage.records import Slot, SlotLostError, SlotState
 from search.study.burst import Burst
 from search.study.reporter import RaceRules, TrialReporter
 from search.study.samplers import make_sampler
 from search.study.study import suggest
-from search.workers.budget import time_is_up
+from search.workers.dead_workers import free_dead_workers
 from search.workers.device import Device
-from search.workers.failures import STORAGE_ERRORS, reason_of
-from search.workers.heartbeat import Heartbeat
-from search.workers.run_record import RunRecord, run_name
-from spaces.errors import TrialError
+from search.workers.disk_room import wait_for_room
+from search.workers.heartbeat import heartbeat
+from search.workers.liveness import Liveness
+from search.workers.run_record import RunRecord, save_oof
+from search.workers.settling import settle
+from search.workers.time_left import TimeLeft, seconds_left
+from search.workers.trial_failures import reason_of, reason_to_halt
+from spaces.errors import DiskFullError, InputError, UnavailableError
 from spaces.params import TrialParams
 from spaces.references import load_reference
 
 POLL_S = 0.5
+DRAIN_EVERY_S = 60.0
+DRAIN_S = 10.0
 FLUSH_AT_END_S = 30.0
-FLUSH_WHEN_INTERRUPTED_S = 3.0
+FLUSH_WHEN_INTERRUPTED_S = 1.5
+CRASHED = "its worker crashed"
 
 _logger = logging.getLogger(__name__)
 
 
-def run_worker(opened: OpenSweep, device: Device, *, launcher_pid: int | None = None) -> None:
+def run_worker(
+    opened: OpenSweep, device: Device, *, worker_id: str, launcher_pid: int | None = None
+) -> None:
     """Run trials until the budget is used, then return.
 
     Args:
         opened: The sweep.
         device: What this process computes on; already set up.
+        worker_id: From :func:`search.storage.workers.new_worker_id`.
         launcher_pid: Ends the worker when that process has gone.
 
     Raises:
-        KeyboardInterrupt: After SIGINT or SIGTERM; the trial was given back then.
+        InputError: If all the latest trials of the sweep failed.
+        UnavailableError: If the storage stays away for minutes.
+        KeyboardInterrupt: After SIGINT, SIGTERM or SIGHUP; the trial was given back then.
     """
-    crew = opened.crew
-    worker_id = crew.join(device.name, device.gpus)
+    opened.workers.join(worker_id, device.name, device.gpus)
+    time_left = TimeLeft()
     outbox = Outbox(
         opened.tracking, opened.folder / "outbox" / worker_id, on_run=note_run_of(opened)
     )
     flush_s = FLUSH_WHEN_INTERRUPTED_S
     try:
-        with Heartbeat(crew, worker_id, launcher_pid):
-            Worker(opened, device, worker_id, outbox).run()
+        with heartbeat(opened, worker_id, time_left, launcher_pid=launcher_pid):
+            Worker(opened, device, worker_id, outbox, time_left).run()
         flush_s = FLUSH_AT_END_S
+    except (KeyboardInterrupt, InputError):
+        opened.slots.give_back(worker_id)
+        raise
+    except UnavailableError:
+        raise  # The storage is away: nothing can be given back, the lease frees it.
+    except BaseException:
+        mine = [row for row in opened.workers.all() if row.id == worker_id]
+        opened.slots.lose(mine, CRASHED)
+        raise
     finally:
-        opened.slots.release_held_by(worker_id)
-        crew.leave(worker_id)
-        if not outbox.close(flush_s):
-            _logger.warning("MLflow did not take everything; the next launch sends the rest")
+        _leave(opened, worker_id, outbox, flush_s)
+
+
+def _leave(opened: OpenSweep, worker_id: str, outbox: Outbox, flush_s: float) -> None:
+    try:
+        with opened.storage.impatient():
+            opened.workers.leave(worker_id)
+    except STORAGE_ERRORS as error:
+        _logger.warning("the storage was not told that this worker leaves: %s", error)
+    if not outbox.close(flush_s):
+        _logger.warning("MLflow did not take everything; the next worker or launch sends the rest")
 
 
 def note_run_of(opened: OpenSweep) -> Callable[[str, str], None]:
-    """Give what writes the MLflow run of a trial into the ledger, when its outbox knows it."""
+    """Give what writes the MLflow run of a trial into the storage, when its outbox knows it."""
 
     def note(key: str, run_id: str) -> None:
         opened.slots.note_run(int(key.rpartition("/")[2]), run_id)
@@ -77,82 +107,102 @@ class Worker:
     Args:
         opened: The sweep.
         device: What this process computes on.
-        worker_id: As the ledger knows it.
+        worker_id: As the storage knows it.
         outbox: Where results for MLflow go.
+        time_left: Of the sweep.
     """
 
-    def __init__(self, opened: OpenSweep, device: Device, worker_id: str, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        opened: OpenSweep,
+        device: Device,
+        worker_id: str,
+        outbox: Outbox,
+        time_left: TimeLeft,
+    ) -> None:
         self._opened = opened
         self._device = device
         self._id = worker_id
         self._outbox = outbox
+        self._time_left = time_left
         self._slots = opened.slots
-        self._crew = opened.crew
-        self._study = open_study(opened)
+        self._workers = opened.workers
+        self._study = opened.study()
         self._burst = Burst(opened.space, opened.file.search.burst)
-        # False also at first: what ended while a worker died is told now.
-        self._holds_nothing = False
+        self._liveness = Liveness(opened.settings.lease_s)
         self._objective: Objective = load_reference(opened.file.objective)
+        self._drained_s = float("-inf")
 
     def run(self) -> None:
-        """Run trials until no slot is free or running, or the time is up.
-
-        Raises:
-            UnavailableError: If the storage stays away for minutes.
-        """
-        outage = Outage()
-        while True:
+        """Run trials until no slot is free or running, or the time is up."""
+        goes_on = True
+        while goes_on:
             try:
-                if not self._advance():
-                    return
-                outage.over()
+                goes_on = self._advance()
             except SlotLostError as lost:
                 _logger.warning("%s", lost)
-            except STORAGE_ERRORS as error:
-                # Not the trial's fault: it is given back, to whoever reaches the storage next.
-                self._holds_nothing = False
-                outage.wait(error)
+            except DiskFullError as error:
+                self._pause(str(error))
+        self._settle()
 
     def _advance(self) -> bool:
         """Run one trial or wait for one; False if there is nothing to come."""
-        if not self._holds_nothing:
-            self._slots.release_held_by(self._id)
-            self._study.tell_all()
-            self._holds_nothing = True
-        if time_is_up(self._opened.file.budget, self._crew.all()):
+        self._drain_now_and_then()
+        free_dead_workers(self._opened, self._liveness)
+        self._settle()
+        if not self._may_begin():
             return False
         slot = self._slots.claim(self._id)
         if slot is not None:
             self._run_trial(slot)
             return True
         counts = self._slots.counts()
-        if counts["running"] == counts["free"] == 0:
-            return False
         # A trial that runs elsewhere may come back; then this worker goes on with it.
         time.sleep(POLL_S)
-        free_dead_workers(self._opened)
-        return True
+        return counts["running"] + counts["free"] > 0
+
+    def _may_begin(self) -> bool:
+        row = self._opened.storage.sweeps.find(self._opened.row.name)
+        if row is None:
+            raise InputError(f"the sweep {self._opened.row.name!r} was deleted.")
+        reason = reason_to_halt(row, self._slots.all())
+        if reason is not None:
+            raise InputError(reason)
+        left_s = seconds_left(row.budget, self._workers.all())
+        self._time_left.note(left_s)
+        return left_s > 0
 
     def _run_trial(self, slot: Slot) -> None:
         base = make_sampler(self._opened.file.search, slot.number)
         trial = self._study.begin(slot, self._burst.sampler(base))
         params = self._draw(trial)
         self._burst.note(trial)
-        self._slots.note_params(slot, params.model_dump(exclude_unset=True))
-        run = self._outbox.open_run(
-            self._opened.file.sweep,
-            f"{self._opened.row.id}/{trial.number}",
-            run_name(trial.number, params),
-            run_id=slot.run_id,
-        )
-        record = RunRecord(self._opened, run, self._id, self._device.name)
-        record.begin(trial.number, params)
-        with SystemMetrics(run):
-            state, outcome = self._score(slot, trial, params, run, record)
-        self._slots.check_held(slot)
-        record.end(state, outcome.get("reason"))
-        self._slots.finish(slot, state, **outcome)
-        self._study.tell(self._slots.one(slot.number))
+        drawn = params.model_dump(exclude_unset=True)
+        self._slots.note_params(slot, drawn)
+        slot = replace(slot, trial=trial.number, params=drawn)
+        record: RunRecord | None = None
+        try:
+            record = RunRecord.open(self._opened, self._outbox, slot)
+            record.begin(self._id, self._device.name)
+            with self._system_metrics(slot, record.run):
+                state, outcome = self._score(slot, trial, params, record.run)
+            ended = self._slots.finish(slot, state, **outcome)
+            record.end(ended, self._opened.trial_folder(slot))
+        except KeyboardInterrupt:
+            self._give_back(record)
+            raise
+        self._study.tell(ended)
+
+    def _give_back(self, record: RunRecord | None) -> None:
+        self._slots.give_back(self._id)
+        if record is not None:
+            record.wait()
+
+    def _pause(self, reason: str) -> None:
+        self._slots.give_back(self._id)
+        self._workers.note_progress(self._id, {"waiting": reason})
+        wait_for_room(self._opened.settings.home, reason)
+        self._workers.note_progress(self._id, None)
 
     def _draw(self, trial: Trial) -> TrialParams:
         params = self._opened.space.draw(lambda dimension: suggest(trial, dimension))
@@ -162,73 +212,72 @@ class Worker:
         return TrialParams(**{**params.model_dump(exclude_unset=True), "batch_size": size})
 
     def _score(
-        self, slot: Slot, trial: Trial, params: TrialParams, run: RunSpool, record: RunRecord
+        self, slot: Slot, trial: Trial, params: TrialParams, run: RunSpool
     ) -> tuple[SlotState, dict[str, Any]]:
-        folder = self._opened.folder / "trials" / str(trial.number)
-        folder.mkdir(parents=True, exist_ok=True)
         reporter = self._reporter(slot, trial, run)
-        began_s = time.monotonic()
+        folder = self._opened.trial_folder(slot)
         try:
-            result = self._objective(params, self._context(folder, reporter))
-            _refuse_nan(result)
-            record.complete(result, folder, time.monotonic() - began_s)
+            folder.mkdir(parents=True, exist_ok=True)
+            result = self._objective(params, self._opened.context(folder, reporter))
+            refuse_divergence(result.score, "the score")
+            save_oof(self._opened, result, folder)
         except (SlotLostError, *STORAGE_ERRORS):
             raise
         except Exception as error:
+            if is_full_disk(error):
+                raise DiskFullError(reason_of(error)) from error
+            if isinstance(error, UnavailableError):
+                raise
             _logger.exception("trial %d failed", trial.number)
             return "failed", {"reason": reason_of(error)}
-        pruned = result.stopped or reporter.pruned
-        return "pruned" if pruned else "done", _outcome(result)
+        return _ending(result, reporter), {**_outcome(result), "reason": _reason(result, reporter)}
 
     def _reporter(self, slot: Slot, trial: Trial, run: RunSpool) -> TrialReporter:
         train = self._opened.file.train
         folds = self._opened.file.validation.folds
-        rules = RaceRules(folds, train.head_epochs, train.finetune_top)
-        return TrialReporter(trial, slot, self._slots, rules, run, self._note_progress)
-
-    def _note_progress(self, progress: Mapping[str, Any]) -> None:
-        self._crew.seen(self._id, progress)
-
-    def _context(self, folder: Path, reporter: TrialReporter) -> TrialContext:
-        opened = self._opened
-        return TrialContext(
-            data=opened.prepared.data,
-            splits=opened.prepared.splits,
-            validation=opened.file.validation,
-            train=opened.file.train,
-            seed=opened.file.search.seed,
-            home=opened.settings.home,
-            checkpoint_folder=folder,
-            reporter=reporter,
-            max_store_bytes=opened.settings.store_bytes,
-            keep_views=_views_are_reread(opened),
+        return TrialReporter(
+            trial,
+            slot,
+            self._slots,
+            RaceRules(folds, train.head_epochs, train.finetune_top),
+            run,
+            time_is_up=self._time_left.is_up,
+            on_progress=lambda progress: self._workers.note_progress(self._id, progress),
         )
 
+    def _system_metrics(self, slot: Slot, run: RunSpool) -> SystemMetrics:
+        elapsed_s = (slot.claimed_at or 0.0) - (slot.began_at or 0.0)
+        return SystemMetrics(
+            run, first_step=round(elapsed_s), is_held=lambda: self._slots.is_held(slot)
+        )
 
-def free_dead_workers(opened: OpenSweep) -> None:
-    """Free the trials of workers that are gone."""
-    gone = opened.crew.gone()
-    if gone and opened.slots.free_slots_of(gone):
-        opened.crew.mark_lost(gone)
+    def _settle(self) -> None:
+        settle(self._opened, lambda: self._outbox)
+
+    def _drain_now_and_then(self) -> None:
+        """Send what workers that died have left behind."""
+        if time.monotonic() - self._drained_s >= DRAIN_EVERY_S:
+            folder = self._opened.folder / "outbox"
+            drain(self._opened.tracking, folder, DRAIN_S, on_run=note_run_of(self._opened))
+            self._drained_s = time.monotonic()
 
 
-def _views_are_reread(opened: OpenSweep) -> bool:
-    backbones = {d.choices for d in opened.space.dimensions if d.name == "backbone"}
-    several = sum(map(len, backbones)) > 1
-    return several or opened.file.train.finetune_epochs > 0
+def _ending(result: TrialResult, reporter: TrialReporter) -> SlotState:
+    """Say how a trial ended: one that was stopped in fine-tuning keeps the score of its heads."""
+    stopped_by_time = reporter.ending == "time"
+    stopped = result.stopped or reporter.ending == "pruned"
+    return "pruned" if stopped and not stopped_by_time and reporter.stage != "finetune" else "done"
 
 
-def _refuse_nan(result: TrialResult) -> None:
-    if not float("-inf") < result.score < float("inf"):
-        raise TrialError(f"the score is {result.score}: the loss has diverged")
+def _reason(result: TrialResult, reporter: TrialReporter) -> str | None:
+    if reporter.ending == "time":
+        return f"the sweep's time was used up in stage {reporter.stage}; scored by what it had"
+    if result.stopped or reporter.ending == "pruned":
+        return f"stopped in stage {reporter.stage or 'none'}: worse than others at its epoch"
+    return None
 
 
 def _outcome(result: TrialResult) -> dict[str, Any]:
-    detail = {
-        "fold_scores": [float(score) for score in result.fold_scores],
-        "epochs": dict(result.epochs),
-        "metrics": {name: float(value) for name, value in result.metrics.items()},
-    }
     shifted = None if result.shifted is None else float(result.shifted)
     scores = {"score": float(result.score), "clean": float(result.clean), "shifted": shifted}
-    return {**scores, "detail": detail}
+    return {**scores, "detail": summary_json(result)}

@@ -5,45 +5,53 @@ import logging
 import sys
 from pathlib import Path
 
-from search.opening import open_or_create
+from search.cli.quiet_tensorflow import quiet_tensorflow
+from search.joining import join, refuse_other_versions
 from search.settings import RuntimeSettings
+from search.storage.workers import new_worker_id
 from search.sweep_file.sweep_file import load_sweep_file
 from search.workers.device import Device, set_up_gpus
 from search.workers.interruption import EXIT_INTERRUPTED, orderly_interruption
 from search.workers.worker import run_worker
-from spaces.errors import FoldsweepError
+from spaces.errors import FoldsweepError, UnavailableError
 
 EXIT_INPUT = 2
+EXIT_UNAVAILABLE = 75
 
 
 def main() -> int:
     """Run one worker; gives the exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
+    parser.add_argument("--worker-id", default=new_worker_id())
     parser.add_argument("--gpu-ids", default="")
     parser.add_argument("--gpus", type=float, default=0.0)
     parser.add_argument("--launcher-pid", type=int)
     options = parser.parse_args()
+    quiet_tensorflow()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     ids = tuple(part for part in options.gpu_ids.split(",") if part)
     try:
         with orderly_interruption():
-            _work(options.file, Device(ids, options.gpus), options.launcher_pid)
+            _work(options, Device(ids, options.gpus))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except FoldsweepError as error:
         logging.getLogger("foldsweep").error("%s", error)
-        return EXIT_INPUT
+        return EXIT_UNAVAILABLE if isinstance(error, UnavailableError) else EXIT_INPUT
     return 0
 
 
-def _work(path: Path, device: Device, launcher_pid: int | None) -> None:
-    opened = open_or_create(load_sweep_file(path), RuntimeSettings.from_environment(), joining=True)
+def _work(options: argparse.Namespace, device: Device) -> None:
+    opened = join(load_sweep_file(options.file), RuntimeSettings.from_environment())
+    refuse_other_versions(opened.row)
     if device.gpu_ids:
         set_up_gpus()
-    run_worker(opened, device, launcher_pid=launcher_pid)
+    run_worker(
+        opened, device, worker_id=options.worker_id, launcher_pid=options.launcher_pid
+    )
 
 
 if __name__ == "__main__":

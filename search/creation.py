@@ -1,0 +1,121 @@
+"""Create a sweep, or go on with it: everything is checked here, and recorded for those who join."""
+
+from mlruns_config.settings import TrackingSettings
+from search.home import claim_home, machine_lock
+from search.joining import refuse_changes, refuse_other_data
+from search.open_sweep import OpenSweep
+from search.preparation import Prepared, check_data, draw, prepare_images
+from search.settings import RuntimeSettings
+from search.storage.records import SweepRow
+from search.storage.storage import Storage, open_storage
+from search.sweep_file.sweep_file import SweepFile
+from search.workers.provenance import library_versions
+from spaces.errors import InputError
+from spaces.files import replacing
+from spaces.narrowing import resolve_space
+from spaces.recipes import resolve_recipe
+from spaces.references import load_reference
+from spaces.space import Space, Value
+
+
+def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
+    """Check everything, then make the sweep of that name, or go on with it.
+
+    Keys that the file leaves out keep the values of the sweep that exists. Its budget becomes that
+    of the file, and its recipes are put into the queue.
+
+    Args:
+        file: With an absolute data path.
+        settings: Of this machine.
+
+    Raises:
+        InputError: If anything in the file cannot work, or differs from the sweep that exists in
+            a way that affects scores. No sweep has been made then.
+        UnavailableError: If the storage or MLflow does not answer.
+    """
+    storage = open_storage(settings.storage_url)
+    found = storage.sweeps.find(file.sweep)
+    if found is not None:
+        file = refuse_changes(found, file)
+    space, points = check_file(file)
+    tracking = TrackingSettings.from_environment(settings.home)
+    _check_tracking(tracking)
+    claim_home(settings.home)
+    with machine_lock(settings.home, f"sweep-{file.sweep}"):
+        row, prepared = _prepared(file, settings, tracking, storage)
+        opened = OpenSweep(file, settings, tracking, storage, row, space, prepared)
+        storage.sweeps.resume(
+            row.id, file.as_written(), versions=library_versions(), budget=file.budget.limits
+        )
+        with replacing(opened.folder / "sweep.yaml") as written:
+            written.write(file.as_written().encode())
+    opened.enqueue(points)
+    return opened
+
+
+def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
+    """Resolve all names of a sweep file, and look for the files that it needs.
+
+    Returns:
+        The space, and the recipes' values by label.
+
+    Raises:
+        InputError: At the first name, value or file that is wrong.
+    """
+    from objectives.networks.weights_files import check_backbones
+    from spaces.policies import load_policy
+
+    check_data(file)
+    space = resolve_space(file.space)
+    points = [resolve_recipe(recipe, space) for recipe in file.recipes]
+    for policy in {file.validation.shift, *_policies(space)}:
+        load_policy(policy)
+    if file.train.head_epochs == 0 and file.train.finetune_epochs == 0:
+        raise InputError("train: head_epochs and finetune_epochs are both 0: nothing would train.")
+    if file.objective != type(file).model_fields["objective"].default:
+        load_reference(file.objective)
+    check_backbones(space, file.data.image_px)
+    return space, points
+
+
+def _policies(space: Space) -> set[str]:
+    policies = (d.choices for d in space.dimensions if d.name == "policy")
+    return {str(choice) for choices in policies for choice in choices}
+
+
+def _check_tracking(tracking: TrackingSettings) -> None:
+    """See that MLflow answers before the data are prepared, which may take long."""
+    from mlruns_config import client
+
+    client.connect(tracking)
+
+
+def _prepared(
+    file: SweepFile, settings: RuntimeSettings, tracking: TrackingSettings, storage: Storage
+) -> tuple[SweepRow, Prepared]:
+    """Prepare the images, and draw the splits if the sweep is new, holding no lock of others."""
+    from mlruns_config.client import ensure_experiment
+    from mlruns_config.names import TAG_SWEEP
+    from objectives.splits import splits_from_bytes, splits_to_bytes
+
+    data, source = prepare_images(file, settings)
+    row = storage.sweeps.find(file.sweep)
+    fold_hash = None
+    if row is None:
+        drawn = draw(file, source, data)
+        fold_hash = drawn.splits.fold_hash
+        ensure_experiment(tracking, file.sweep, {TAG_SWEEP: file.sweep})
+        drawn.write_report(settings.sweep_folder(file.sweep) / "audit")
+        row = storage.sweeps.create(
+            file.sweep,
+            file.as_written(),
+            fingerprint=data.fingerprint,
+            fold_hash=fold_hash,
+            splits=splits_to_bytes(drawn.splits),
+            versions=library_versions(),
+            budget=file.budget.limits,
+        )
+        # Perhaps another machine was faster, with another file.
+        refuse_changes(row, file)
+    refuse_other_data(row, data.fingerprint, fold_hash or row.fold_hash, file)
+    return row, Prepared(data, splits_from_bytes(row.splits))

@@ -1,0 +1,110 @@
+"""Join a sweep that exists: what was decided once comes from the storage, and is compared."""
+
+from mlruns_config.settings import TrackingSettings
+from search.home import claim_home
+from search.open_sweep import OpenSweep
+from search.preparation import Prepared, check_data, prepare_images
+from search.settings import RuntimeSettings
+from search.storage.records import SweepRow
+from search.storage.storage import open_storage
+from search.sweep_file.stored import stored_file
+from search.sweep_file.sweep_file import SweepFile, changes_that_affect_scores
+from search.workers.provenance import library_versions
+from spaces.errors import InputError
+from spaces.narrowing import resolve_space
+
+
+def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
+    """Open a sweep that exists; rows, folds, groups, holdout and budget are the storage's.
+
+    Images are prepared once a machine, whoever comes first; nothing is audited or drawn.
+
+    Args:
+        file: The sweep's, with an absolute data path.
+        settings: Of this machine.
+
+    Raises:
+        InputError: If there is no such sweep, or file or data are not those that it began with.
+        UnavailableError: If the storage does not answer.
+    """
+    from objectives.splits import splits_from_bytes
+
+    storage = open_storage(settings.storage_url)
+    row = storage.sweeps.find(file.sweep)
+    if row is None:
+        raise InputError(f"the sweep {file.sweep!r} was not launched yet.")
+    budget = stored_file(row).budget
+    file = refuse_changes(row, file).model_copy(update={"budget": budget})
+    check_data(file)
+    space = resolve_space(file.space)
+    claim_home(settings.home)
+    data, _ = prepare_images(file, settings)
+    refuse_other_data(row, data.fingerprint, row.fold_hash, file)
+    return OpenSweep(
+        file,
+        settings,
+        TrackingSettings.from_environment(settings.home),
+        storage,
+        row,
+        space,
+        Prepared(data, splits_from_bytes(row.splits)),
+    )
+
+
+def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:
+    """Refuse a file whose scores could not be compared with those of a sweep.
+
+    Returns:
+        The file, with the sweep's own values for the keys that it leaves out.
+
+    Raises:
+        InputError: With the differences.
+    """
+    stored = stored_file(row)
+    merged = file.over(stored)
+    changes = changes_that_affect_scores(stored, merged)
+    if changes:
+        raise InputError(
+            f"the sweep {row.name!r} exists with other settings, so its scores could not be "
+            f"compared: {'; '.join(changes)}. Change these back, or give the sweep another name."
+        )
+    return merged
+
+
+def refuse_other_data(row: SweepRow, fingerprint: str, fold_hash: str, file: SweepFile) -> None:
+    """Refuse images, or folds drawn of them, that are not those of a sweep.
+
+    Raises:
+        InputError: With both fingerprints.
+    """
+    if fingerprint != row.fingerprint:
+        raise InputError(
+            f"{file.data.path} is not the data that the sweep {row.name!r} began with: its "
+            f"fingerprint is {fingerprint[:12]}, not {row.fingerprint[:12]}. Give the same data "
+            "with --data, or give the sweep another name."
+        )
+    if fold_hash != row.fold_hash:
+        raise InputError(
+            f"the folds drawn here are not those of the sweep {row.name!r} ({fold_hash[:12]}, not "
+            f"{row.fold_hash[:12]}): another version of foldsweep or of its libraries drew them. "
+            "Use the same versions on every machine."
+        )
+
+
+def refuse_other_versions(row: SweepRow) -> None:
+    """Refuse to run trials with other libraries than those that the sweep was last launched with.
+
+    Raises:
+        InputError: Naming each that differs.
+    """
+    own = library_versions()
+    differences = [
+        f"{name} {own.get(name, 'none')} instead of {row.versions.get(name, 'none')}"
+        for name in sorted(own.keys() | row.versions.keys())
+        if own.get(name) != row.versions.get(name)
+    ]
+    if differences:
+        raise InputError(
+            f"this machine has other versions than the sweep {row.name!r} was launched with: "
+            f"{', '.join(differences)}. Install the same, or launch the sweep from here."
+        )

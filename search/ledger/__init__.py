@@ -1,1 +1,0 @@
-"""The database: sweeps, slots and workers, beside Optuna's own tables."""

@@ -1,0 +1,122 @@
+"""A sweep that exists, and all that its workers and its promotion need."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlruns_config.dataset import DatasetInfo
+from mlruns_config.description.origin import Origin
+from mlruns_config.settings import TrackingSettings
+from objectives.records import Reporter, TrialContext
+from search.preparation import Prepared
+from search.settings import RuntimeSettings
+from search.storage.records import Slot, SweepRow
+from search.storage.slots import Slots
+from search.storage.storage import Storage
+from search.storage.workers import Workers
+from search.sweep_file.sweep_file import SweepFile
+from spaces.space import Space, Value
+
+if TYPE_CHECKING:
+    from search.study.study import SweepStudy
+
+
+@dataclass(frozen=True)
+class OpenSweep:
+    """Made by :func:`search.creation.create_or_resume` or :func:`search.joining.join`."""
+
+    file: SweepFile
+    settings: RuntimeSettings
+    tracking: TrackingSettings
+    storage: Storage
+    row: SweepRow
+    space: Space
+    prepared: Prepared
+
+    @property
+    def folder(self) -> Path:
+        """The sweep's folder on this machine."""
+        return self.settings.sweep_folder(self.row.name)
+
+    @property
+    def slots(self) -> Slots:
+        """The sweep's slots."""
+        return self.storage.slots(self.row.id)
+
+    @property
+    def workers(self) -> Workers:
+        """The sweep's workers."""
+        return self.storage.workers(self.row.id)
+
+    def study(self) -> "SweepStudy":
+        """Open the sweep's Optuna study."""
+        from search.study.study import SweepStudy
+
+        train = self.file.train
+        return SweepStudy(
+            self.storage,
+            self.row.name,
+            self.file.search,
+            self.slots,
+            epochs=train.head_epochs + train.finetune_epochs,
+        )
+
+    def enqueue(self, points: list[dict[str, Value]]) -> None:
+        """Put points before what the sampler draws; one that was tried is not tried again."""
+        if points:
+            study = self.study()
+            for point in points:
+                study.enqueue(point)
+
+    def context(self, folder: Path, reporter: Reporter) -> TrialContext:
+        """Give an objective, or a refit, what it may use.
+
+        Args:
+            folder: Where its files go.
+            reporter: Hears how it goes.
+        """
+        return TrialContext(
+            data=self.prepared.data,
+            splits=self.prepared.splits,
+            validation=self.file.validation,
+            train=self.file.train,
+            seed=self.file.search.seed,
+            home=self.settings.home,
+            checkpoint_folder=folder,
+            reporter=reporter,
+            max_store_bytes=self.settings.store_bytes,
+            keep_views=self._views_are_reread(),
+        )
+
+    def dataset(self) -> DatasetInfo:
+        """Describe the rows that the sweep trains on."""
+        data = self.prepared.data
+        return DatasetInfo(
+            name=self.file.data.path.stem,
+            fingerprint=data.fingerprint,
+            source=str(self.file.data.path),
+            rows=len(self.prepared.splits.rows),
+            classes=data.class_names,
+            image_px=self.file.data.image_px,
+        )
+
+    def origin(self, trial: int) -> Origin:
+        """Say where a run or a model of a trial comes from."""
+        return Origin(
+            sweep=self.row.name,
+            sweep_id=self.row.id,
+            trial=trial,
+            fingerprint=self.row.fingerprint,
+            fold_hash=self.row.fold_hash,
+            seed=self.file.search.seed,
+            image_px=self.file.data.image_px,
+            class_names=self.prepared.data.class_names,
+        )
+
+    def trial_folder(self, slot: Slot) -> Path:
+        """Give the folder of a trial's files on this machine."""
+        return self.folder / "trials" / str(slot.trial)
+
+    def _views_are_reread(self) -> bool:
+        backbones = (d.choices for d in self.space.dimensions if d.name == "backbone")
+        return sum(map(len, backbones)) > 1 or self.file.train.finetune_epochs > 0

@@ -1,0 +1,147 @@
+"""Which sweeps there are, and their budgets to the trial."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from search.storage import tables
+from search.storage.columns import now_s
+from search.storage.database import Database
+from search.storage.records import Budget, SweepRow
+
+_sweeps = tables.sweeps.c
+_slots = tables.slots.c
+
+
+class Sweeps:
+    """The sweeps of one storage.
+
+    Args:
+        database: Where the tables live.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, name: str) -> SweepRow | None:
+        """Find a sweep by its name."""
+        query = select(tables.sweeps).where(_sweeps.name == name)
+        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else SweepRow(**row._mapping)
+
+    def names(self) -> Sequence[str]:
+        """Name all sweeps, the newest first."""
+        query = select(_sweeps.name).order_by(_sweeps.created_at.desc())
+        return self._database.read(lambda connection: connection.execute(query).scalars().all())
+
+    def budget(self, sweep_id: str) -> Budget:
+        """Read the present budget: whoever raises it reaches workers that run."""
+        query = select(_sweeps.trials, _sweeps.hours, _sweeps.gpu_hours).where(
+            _sweeps.id == sweep_id
+        )
+        row = self._database.read(lambda connection: connection.execute(query).one())
+        return Budget(**row._mapping)
+
+    def create(
+        self,
+        name: str,
+        file: str,
+        *,
+        fingerprint: str,
+        fold_hash: str,
+        splits: bytes,
+        versions: Mapping[str, str],
+        budget: Budget,
+    ) -> SweepRow:
+        """Enter a sweep with all its slots, or give the one that another process has entered.
+
+        Args:
+            name: The sweep's.
+            file: The sweep file as it is stored.
+            fingerprint: Of the data.
+            fold_hash: Of folds, groups and holdout.
+            splits: These themselves, see :func:`objectives.splits.splits_to_bytes`.
+            versions: Of the libraries that scores depend on.
+            budget: One slot a trial.
+        """
+        values = {"id": str(uuid.uuid4()), "name": name, "file": file}
+        values |= {"fingerprint": fingerprint, "fold_hash": fold_hash}
+
+        def enter(connection: Connection) -> None:
+            connection.execute(
+                insert(tables.sweeps).values(
+                    **values,
+                    splits=splits,
+                    versions=dict(versions),
+                    **vars(budget),
+                    created_at=now_s(),
+                    resumed_at=now_s(),
+                )
+            )
+            _add_slots(connection, values["id"], 0, budget.trials)
+
+        try:
+            self._database.write(enter)
+        except IntegrityError:
+            # Another process was first, or this one and did not hear of it.
+            if self.find(name) is None:
+                raise
+        found = self.find(name)
+        assert found is not None, f"the sweep {name} went away while it was made"
+        return found
+
+    def resume(
+        self, sweep_id: str, file: str, *, versions: Mapping[str, str], budget: Budget
+    ) -> None:
+        """Note that a sweep goes on, with another budget perhaps, after whatever failed before.
+
+        Args:
+            sweep_id: The sweep.
+            file: Takes the place of the stored file.
+            versions: Take the place of the stored ones.
+            budget: See :meth:`change_budget`.
+        """
+        values = {"file": file, "versions": dict(versions), "resumed_at": now_s()}
+
+        def note(connection: Connection) -> None:
+            connection.execute(
+                update(tables.sweeps).where(_sweeps.id == sweep_id).values(**values)
+            )
+            _change_budget(connection, sweep_id, budget)
+
+        self._database.write(note)
+
+    def change_budget(self, sweep_id: str, budget: Budget) -> None:
+        """Add the slots of a raised budget, or take away free ones of a lowered one.
+
+        Trials that were run or are running stay, so a sweep may keep more than a lowered budget.
+        """
+        self._database.write(lambda connection: _change_budget(connection, sweep_id, budget))
+
+
+def _change_budget(connection: Connection, sweep_id: str, budget: Budget) -> None:
+    mine = _slots.sweep_id == sweep_id
+    # Whoever changes the same budget at the same time waits here.
+    connection.execute(select(_sweeps.id).where(_sweeps.id == sweep_id).with_for_update())
+    connection.execute(update(tables.sweeps).where(_sweeps.id == sweep_id).values(**vars(budget)))
+    last = connection.execute(select(func.max(_slots.number)).where(mine)).scalar()
+    count = connection.execute(select(func.count()).where(mine)).scalar() or 0
+    _add_slots(connection, sweep_id, (-1 if last is None else last) + 1, budget.trials - count)
+    # A freed slot that has a trial is a promise to go on with it: untouched ones go.
+    spare = (
+        select(_slots.number)
+        .where(mine, _slots.state == "free", _slots.trial.is_(None))
+        .order_by(_slots.number.desc())
+        .limit(max(0, count - budget.trials))
+    )
+    connection.execute(
+        delete(tables.slots).where(mine, _slots.number.in_(spare.scalar_subquery()))
+    )
+
+
+def _add_slots(connection: Connection, sweep_id: str, first: int, count: int) -> None:
+    rows = [{"sweep_id": sweep_id, "number": first + index} for index in range(count)]
+    if rows:
+        connection.execute(insert(tables.slots), rows)

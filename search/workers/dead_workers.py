@@ -1,0 +1,45 @@
+"""The trials of workers that died go on with others."""
+
+import logging
+from collections.abc import Sequence
+
+from search.open_sweep import OpenSweep
+from search.storage.failures import STORAGE_ERRORS, is_passing
+from search.storage.records import WorkerRow
+from search.workers.liveness import Liveness
+
+KILLED = "its worker was killed"
+
+_logger = logging.getLogger(__name__)
+
+
+def free_dead_workers(opened: OpenSweep, liveness: Liveness) -> int:
+    """Free the trials of workers that are gone.
+
+    A judgement is carried out at once or not at all: after an outage, all begin anew.
+
+    Returns:
+        How many trials were freed.
+    """
+    rows = opened.workers.all()
+    gone = set(liveness.gone(rows, opened.storage.failures))
+    dead = [row for row in rows if row.id in gone]
+    try:
+        with opened.storage.impatient():
+            return _bury(opened, dead)
+    except STORAGE_ERRORS as error:
+        if not is_passing(error):
+            raise
+        _logger.warning("the storage does not answer, so nobody is given up: %s", error)
+        return 0
+
+
+def bury(opened: OpenSweep, worker_ids: Sequence[str], *, reason: str = KILLED) -> int:
+    """Free the trials of workers that are known to have ended; gives how many."""
+    return _bury(opened, [row for row in opened.workers.all() if row.id in worker_ids], reason)
+
+
+def _bury(opened: OpenSweep, dead: Sequence[WorkerRow], reason: str = KILLED) -> int:
+    freed = opened.slots.lose(dead, reason)
+    opened.workers.mark_lost([row.id for row in dead if row.state == "live"])
+    return freed
