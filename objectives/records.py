@@ -78,9 +78,9 @@ class TrialContext:
     checkpoint_folder: Path
     """A folder of this trial's own for files and pictures."""
     reporter: Reporter
-    max_store_bytes: int = 50 * 2**30
+    max_store_bytes: int
     """Most bytes that views and features may take on this disk."""
-    keep_views: bool = True
+    keep_views: bool
     """Whether augmented images are worth keeping: another backbone may read them."""
 
 

@@ -11,7 +11,8 @@ from mlruns_config import names
 from mlruns_config.registry.promotion_run import PromotionRun
 from mlruns_config.registry.saved_classifier import Classifier
 from objectives.evaluation.holdout import HoldoutViews
-from objectives.records import RowArray, Stage, TrialContext
+from objectives.records import Reporter, RowArray, Stage, TrialContext
+from objectives.store.array_store import ArrayStore
 from search.opening import OpenSweep
 from search.promotion.book import PromotionBook, hash_holdout
 from search.promotion.candidate import Candidate, choose_candidate
@@ -132,16 +133,7 @@ class _Promotion:
         hashes = prepared.data.content_hashes
         note_training_content(run, [hashes[row] for row in prepared.splits.rows])
         with tempfile.TemporaryDirectory() as scratch:
-            context = TrialContext(
-                data=prepared.data,
-                splits=prepared.splits,
-                validation=opened.file.validation,
-                train=opened.file.train,
-                seed=opened.file.search.seed,
-                home=opened.settings.home,
-                checkpoint_folder=Path(scratch),
-                reporter=CurveReporter(run, self.tools.say),
-            )
+            context = _context(opened, Path(scratch), CurveReporter(run, self.tools.say))
             network = self.tools.refit(candidate.params, candidate.epochs, context)
         return Classifier(network, prepared.data.class_names)
 
@@ -214,6 +206,21 @@ class _Promotion:
         return replace(promotion, version=version.number, alias=target.alias)
 
 
+def _context(opened: OpenSweep, folder: Path, reporter: Reporter) -> TrialContext:
+    return TrialContext(
+        data=opened.prepared.data,
+        splits=opened.prepared.splits,
+        validation=opened.file.validation,
+        train=opened.file.train,
+        seed=opened.file.search.seed,
+        home=opened.settings.home,
+        checkpoint_folder=folder,
+        reporter=reporter,
+        max_store_bytes=opened.settings.store_bytes,
+        keep_views=False,
+    )
+
+
 def _note_verdict(book: PromotionBook, look: int, promotion: Promotion) -> None:
     book.note(
         look,
@@ -236,8 +243,10 @@ def _own_views(opened: OpenSweep) -> MakeViews:
     from objectives.evaluation.holdout_views import make_holdout_views
 
     file, data = opened.file, opened.prepared.data
-    home, seed = opened.settings.home, file.search.seed
-    return lambda rows: make_holdout_views(data, rows, file.validation, seed=seed, home=home)
+    store = ArrayStore(opened.settings.home / "store", max_bytes=opened.settings.store_bytes)
+    return lambda rows: make_holdout_views(
+        data, rows, file.validation, seed=file.search.seed, store=store
+    )
 
 
 def _say_nothing(text: str) -> None:

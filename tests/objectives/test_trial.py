@@ -61,6 +61,8 @@ def _context(home: Path, reporter: RecordingReporter | None = None) -> TrialCont
         home=home,
         checkpoint_folder=home / "trial",
         reporter=reporter or RecordingReporter(),
+        max_store_bytes=10**9,
+        keep_views=True,
     )
 
 
