@@ -14,6 +14,7 @@ from objectives.records import LabelledImages, Splits
 from search.settings import RuntimeSettings
 from search.sweep_file.sweep_file import SweepFile
 from spaces.errors import InputError
+from spaces.files import replacing
 
 if TYPE_CHECKING:
     from objectives.data import ImageSource
@@ -65,7 +66,7 @@ def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
         InputError: If the data cannot be used as it is; then nothing is left behind.
     """
     from objectives.data import load_source, prepare
-    from objectives.splits import load_splits
+    from objectives.splits import splits_from_bytes
 
     source = load_source(file.data.path)
     with _made_whole(images_folder(file, settings)) as folder:
@@ -73,7 +74,7 @@ def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
     with _made_whole(settings.sweep_folder(file.sweep)) as folder:
         splits_path = folder / "splits.npz"
         if splits_path.exists():
-            return Prepared(data, load_splits(splits_path))
+            return Prepared(data, splits_from_bytes(splits_path.read_bytes()))
         return Prepared(data, _draw(file, source, data, splits_path))
 
 
@@ -81,7 +82,7 @@ def _draw(file: SweepFile, source: "ImageSource", data: LabelledImages, path: Pa
     import numpy as np
 
     from objectives.audit import audit, load_excluded_rows, write_report
-    from objectives.splits import draw_splits, save_splits
+    from objectives.splits import draw_splits, splits_to_bytes
 
     report = audit(source)
     if file.data.exclude == "audit":
@@ -100,7 +101,8 @@ def _draw(file: SweepFile, source: "ImageSource", data: LabelledImages, path: Pa
         seed=file.search.seed,
     )
     write_report(report, source, path.parent / "audit")
-    save_splits(splits, path)
+    with replacing(path) as whole:
+        whole.write(splits_to_bytes(splits))
     return splits
 
 

@@ -14,9 +14,10 @@ from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import Reporter, RowArray, Stage, TrialContext
 from objectives.store.array_store import ArrayStore
 from search.opening import OpenSweep
-from search.promotion.book import PromotionBook, hash_holdout
+from search.promotion.book import PromotionBook
 from search.promotion.candidate import Candidate, choose_candidate
 from search.promotion.champion import Champion, load_champion, note_training_content
+from search.promotion.content import content_ids, kin_ids
 from search.promotion.examination import Examination, Holdout, examine
 from search.promotion.record import (
     CurveReporter,
@@ -105,18 +106,20 @@ class _Promotion:
     tools: Tools
 
     def run(self) -> Promotion:
-        opened, prepared = self.opened, self.opened.prepared
-        holdout = Holdout.of(prepared.data, prepared.splits)
-        classes = prepared.data.class_names
+        opened, data, splits = self.opened, self.opened.prepared.data, self.opened.prepared.splits
+        holdout = Holdout.of(data, splits)
+        classes = data.class_names
         champion = load_champion(opened.tracking, self.target.model, self.target.alias, classes)
         if champion is not None:
-            holdout = holdout.kept(champion.unseen(holdout.content_hashes, holdout.groups))
+            unseen = champion.unseen(holdout.rows, data.content_hashes, splits.groups)
+            holdout = holdout.kept(unseen)
         with start_run(opened, self.candidate) as run:
             challenger = self._refit(run)
             book = PromotionBook(opened.storage)
-            look = self._enter_look(book, run)
+            look = self._enter_look(book, holdout, run)
+            looks = book.count(kin_ids(data, splits, holdout.rows))
             found = self._examine(holdout, challenger, champion)
-            promotion = self._judge(champion, found, book.count(self._holdout_hash()), run)
+            promotion = self._judge(champion, found, looks, run)
             _note_verdict(book, look, promotion)
             metric = opened.file.validation.metric
             show_verdict(run, promotion, found, holdout, class_names=classes, metric=metric)
@@ -128,24 +131,21 @@ class _Promotion:
     def _refit(self, run: PromotionRun) -> Classifier:
         opened, prepared, candidate = self.opened, self.opened.prepared, self.candidate
         lengths = " and ".join(f"{n} epochs of {stage}" for stage, n in candidate.epochs.items())
-        n_rows = len(prepared.splits.rows)
-        self.tools.say(f"refitting trial {candidate.trial} on {n_rows} images for {lengths}")
-        hashes = prepared.data.content_hashes
-        note_training_content(run, [hashes[row] for row in prepared.splits.rows])
+        rows = prepared.splits.rows
+        self.tools.say(f"refitting trial {candidate.trial} on {len(rows)} images for {lengths}")
+        note_training_content(run, kin_ids(prepared.data, prepared.splits, rows))
+        reporter = CurveReporter(run, self.tools.say)
         with tempfile.TemporaryDirectory() as scratch:
-            context = _context(opened, Path(scratch), CurveReporter(run, self.tools.say))
+            context = _context(opened, Path(scratch), reporter)
             network = self.tools.refit(candidate.params, candidate.epochs, context)
         return Classifier(network, prepared.data.class_names)
 
-    def _holdout_hash(self) -> str:
-        data, rows = self.opened.prepared.data, self.opened.prepared.splits.holdout_rows
-        return hash_holdout([data.content_hashes[row] for row in rows])
-
-    def _enter_look(self, book: PromotionBook, run: PromotionRun) -> int:
+    def _enter_look(self, book: PromotionBook, holdout: Holdout, run: PromotionRun) -> int:
+        hashes = self.opened.prepared.data.content_hashes
         return book.look(
             self.opened.row.id,
             self.candidate.trial,
-            self._holdout_hash(),
+            content_ids([hashes[row] for row in holdout.rows.tolist()]),
             model=self.target.model,
             alias=self.target.alias,
             run_id=run.run_id,

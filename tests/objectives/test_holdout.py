@@ -51,7 +51,11 @@ def test_each_score_is_the_mean_over_views_of_the_metric_that_trials_are_scored_
     views = HoldoutViews(255 - data.images, (("darker", lambda i: i // 3), ("same", lambda i: i)))
     found = predict_holdout(_brightness, data.images, views, n_classes=2)
     scores = score_holdout(
-        data.labels, found, validation=ValidationSettings(metric=metric), groups=None, seed=0
+        data.labels,
+        found,
+        validation=ValidationSettings(metric=metric),
+        groups=np.arange(len(data.labels)),
+        seed=0,
     )
 
     def expected(images: np.ndarray) -> float:
@@ -80,7 +84,7 @@ def test_a_sweep_without_shift_has_no_shifted_score(tmp_path: Path) -> None:
     validation = ValidationSettings(shift="none")
     views = make_holdout_views(data, rows, validation, seed=0, store=_store(tmp_path))
     found = predict_holdout(_brightness, data.images[rows], views, n_classes=2)
-    scores = score_holdout(data.labels[rows], found, validation=validation, groups=None, seed=0)
+    scores = score_holdout(data.labels[rows], found, validation=validation, groups=rows, seed=0)
     assert scores.shifted is None
     assert scores.by_view()["shifted"] is None
 
