@@ -21,13 +21,14 @@ from search.promotion.content import content_ids, kin_ids
 from search.promotion.examination import Examination, Holdout, examine
 from search.promotion.record import (
     CurveReporter,
+    open_run,
     origin_tags,
     show_verdict,
-    start_run,
     verdict_tags,
 )
 from search.promotion.registration import move_alias_from, register_verified
 from search.promotion.report import Promotion, scores_json
+from search.workers.interruption import orderly_interruption
 from spaces.params import TrialParams
 
 if TYPE_CHECKING:
@@ -72,12 +73,14 @@ def promote(
         InputError: If there is no such trial, no holdout, or no comparable champion.
         RefusedError: If the version predicts otherwise elsewhere, or the alias moved meanwhile.
         UnavailableError: If MLflow or the storage does not answer.
+        KeyboardInterrupt: After SIGINT or SIGTERM; the run in MLflow was ended as killed then.
     """
     candidate = choose_candidate(opened.slots.all(), opened.file.sweep, trial)
     opened.space.check_names(candidate.params)
     target = Target(model or opened.file.sweep, alias, force)
     own = Tools(refit or _own_refit, views or _own_views(opened), on_progress or _say_nothing)
-    return _Promotion(opened, candidate, target, own).run()
+    with orderly_interruption():
+        return _Promotion(opened, candidate, target, own).run()
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class _Promotion:
         if champion is not None:
             unseen = champion.unseen(holdout.rows, data.content_hashes, splits.groups)
             holdout = holdout.kept(unseen)
-        with start_run(opened, self.candidate) as run:
+        with open_run(opened, self.candidate) as run:
             challenger = self._refit(run)
             book = PromotionBook(opened.storage)
             look = self._enter_look(book, holdout, run)
