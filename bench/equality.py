@@ -127,6 +127,8 @@ def train_ours(problem: Problem, params: TrialParams) -> Accuracies:
         home=problem.folder / "home",
         checkpoint_folder=problem.folder / "trial",
         reporter=_GoesOn(),
+        max_store_bytes=50 * 10**9,
+        keep_views=True,
     )
     curves = train_trial(params, context).curves
     share = np.bincount(problem.splits.fold_of) / len(problem.splits.rows)

@@ -4,7 +4,7 @@ PREFIX = "foldsweep."
 
 # Tags of runs; versions of registered models carry those that fit.
 TAG_KEY = PREFIX + "key"
-"""What makes a run the run of one trial; see ``Outbox.open_run``."""
+"""What makes a run the run of one trial or promotion; see ``Outbox.open_run``."""
 TAG_OPENED_MS = PREFIX + "opened_ms"
 """When the latest attempt at the trial began, in milliseconds since 1970."""
 TAG_SWEEP = PREFIX + "sweep"

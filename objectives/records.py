@@ -43,7 +43,14 @@ class Splits:
     fold_of: npt.NDArray[np.int64]
     """The fold, 0 to k - 1, of each entry of ``rows``."""
     holdout_rows: RowArray
+    groups: RowArray
+    """The group of every row of the data, those that are left out included. Rows of one group
+    (exact copies, near copies, what the user says belongs together) tell about each other."""
     fold_hash: str
+
+    def kin(self, rows: RowArray) -> RowArray:
+        """Give all rows of the data, ascending, that are of one group with any of these."""
+        return np.flatnonzero(np.isin(self.groups, self.groups[rows]))
 
     @property
     def n_folds(self) -> int:
@@ -78,9 +85,9 @@ class TrialContext:
     checkpoint_folder: Path
     """A folder of this trial's own for files and pictures."""
     reporter: Reporter
-    max_store_bytes: int = 50 * 2**30
+    max_store_bytes: int
     """Most bytes that views and features may take on this disk."""
-    keep_views: bool = True
+    keep_views: bool
     """Whether augmented images are worth keeping: another backbone may read them."""
 
 

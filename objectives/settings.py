@@ -1,12 +1,14 @@
 """The sections of a sweep file that decide what a trial does."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
 ScoreKind = Literal["robust", "clean", "shifted"]
+SHIFT_STRENGTH: Final = "medium"
+"""At which the shift is drawn, for validation and for the holdout alike."""
 
 
 class Section(BaseModel):

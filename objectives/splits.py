@@ -10,8 +10,9 @@ Folds are scikit-learn's ``StratifiedGroupKFold`` over the rest (about 25 s for 
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,19 @@ from sklearn.model_selection import StratifiedGroupKFold
 from objectives.data.content import UNREADABLE
 from objectives.records import LabelledImages, RowArray, Splits
 from spaces.errors import InputError
-from spaces.files import replacing
 
 _SALT = b"foldsweep holdout 1\n"
-_ARRAYS = ("rows", "fold_of", "holdout_rows")
+# What zipfile, zlib and numpy raise over bytes that some other bit pattern than ours has got into.
+_NO_ARCHIVE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_ARRAYS = ("rows", "fold_of", "holdout_rows", "groups")
 
 
 def draw_splits(
@@ -64,7 +74,8 @@ def draw_splits(
     fold_of = _deal(data.labels[rows], groups[rows], n_folds, seed)
     _check_folds(data, rows, fold_of, n_folds)
     holdout_rows = included[held_out]
-    return Splits(rows, fold_of, holdout_rows, hash_folds(rows, fold_of, holdout_rows))
+    fold_hash = hash_folds(rows, fold_of, holdout_rows, groups)
+    return Splits(rows, fold_of, holdout_rows, groups, fold_hash)
 
 
 def choose_holdout(
@@ -92,46 +103,38 @@ def choose_holdout(
     return held_out
 
 
-def hash_folds(rows: RowArray, fold_of: RowArray, holdout_rows: RowArray) -> str:
-    """Return the SHA-256 of which row is where."""
+def hash_folds(rows: RowArray, fold_of: RowArray, holdout_rows: RowArray, groups: RowArray) -> str:
+    """Return the SHA-256 of which row is where, and of which rows belong together."""
     digest = hashlib.sha256()
-    for values in (rows, fold_of, holdout_rows):
+    for values in (rows, fold_of, holdout_rows, groups):
         digest.update(f"{len(values)}\n".encode())
         digest.update(np.ascontiguousarray(values, dtype="<i8").tobytes())
     return digest.hexdigest()
 
 
-def save_splits(splits: Splits, path: Path) -> None:
-    """Write splits as ``.npz``, whole or not at all.
+def splits_to_bytes(splits: Splits) -> bytes:
+    """Give splits as they are stored: a compressed ``.npz`` of the four arrays and their hash."""
+    content = BytesIO()
+    arrays = {name: getattr(splits, name) for name in _ARRAYS}
+    np.savez_compressed(content, **arrays, fold_hash=np.array(splits.fold_hash))
+    return content.getvalue()
+
+
+def splits_from_bytes(content: bytes) -> Splits:
+    """Read stored splits, and check that they are those that were written.
 
     Raises:
-        UnavailableError: If the disk is full.
-    """
-    with replacing(path) as file:
-        np.savez_compressed(
-            file,
-            rows=splits.rows,
-            fold_of=splits.fold_of,
-            holdout_rows=splits.holdout_rows,
-            fold_hash=np.array(splits.fold_hash),
-        )
-
-
-def load_splits(path: Path) -> Splits:
-    """Read splits, and check that they are those that were written.
-
-    Raises:
-        InputError: If the file is not there or damaged.
+        InputError: If they are damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            rows, fold_of, holdout_rows = (_whole(archive[name]) for name in _ARRAYS)
+        with np.load(BytesIO(content), allow_pickle=False) as archive:
+            rows, fold_of, holdout_rows, groups = (_whole(archive[name]) for name in _ARRAYS)
             fold_hash = str(archive["fold_hash"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(_damaged(path, str(error))) from error
-    if hash_folds(rows, fold_of, holdout_rows) != fold_hash:
-        raise InputError(_damaged(path, "its contents don't match their hash"))
-    return Splits(rows, fold_of, holdout_rows, fold_hash)
+    except _NO_ARCHIVE as error:
+        raise InputError(_damaged(str(error))) from error
+    if hash_folds(rows, fold_of, holdout_rows, groups) != fold_hash:
+        raise InputError(_damaged("their contents don't match their hash"))
+    return Splits(rows, fold_of, holdout_rows, groups, fold_hash)
 
 
 def _draw_number(content_hash: str) -> float:
@@ -201,8 +204,8 @@ def _whole(values: npt.NDArray[Any]) -> RowArray:
     return values.astype(np.int64)
 
 
-def _damaged(path: Path, reason: str) -> str:
+def _damaged(reason: str) -> str:
     return (
-        f"the splits of this sweep, {path}, cannot be used: {reason}. Restore the file, or remove "
-        "it: the same data and settings draw the same splits."
+        f"the stored splits of this sweep cannot be used: {reason}. Restore them from a backup, or "
+        "start the sweep anew under another name: the same data and settings draw the same splits."
     )

@@ -9,13 +9,13 @@ import numpy as np
 from objectives.augmentation import augmenter
 from objectives.networks.features import FeatureArray, FeatureExtractor, FeatureStore
 from objectives.records import FloatArray, ImageArray, TrialContext
+from objectives.settings import SHIFT_STRENGTH
 from objectives.store.array_store import ArrayStore
 from objectives.training.class_balance import balanced_class_weights
 from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.views.views import Purpose, SharingCounts, ViewKey, Views
 from spaces.params import TrialParams
 
-SHIFT_STRENGTH = "medium"
 REFIT_DRAW = 1
 GALLERY_COLUMNS = 8
 GALLERY_VIEWS = 3

@@ -1,16 +1,18 @@
 """The run of a promotion, written at once: it is useless without MLflow, so nothing is spooled."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from mlruns_config.dataset import DatasetInfo
-from mlruns_config.names import TAG_REASON
+from mlruns_config.names import TAG_KEY, TAG_REASON
 from mlruns_config.registry.registry import registry
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import FoldsweepError
+
+EndStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 class PromotionRun:
@@ -33,24 +35,6 @@ class PromotionRun:
         with registry(settings) as client:
             run = client.create_run(experiment_id, tags=dict(tags), run_name=name)
         return cls(settings, str(run.info.run_id))
-
-    def __enter__(self) -> "PromotionRun":
-        """Leave the run open until the block ends."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End the run as the block ended."""
-        if kind is None:
-            self.finish("FINISHED")
-            return
-        if isinstance(error, FoldsweepError):
-            self.write(tags={TAG_REASON: str(error)[:5000]})
-        self.finish("KILLED" if kind is KeyboardInterrupt else "FAILED")
 
     def write(
         self,
@@ -84,10 +68,57 @@ class PromotionRun:
         with registry(self._settings) as client:
             client.log_artifact(self.run_id, str(path))
 
-    def finish(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
-        """End the run: ``FINISHED``, ``FAILED`` or ``KILLED``."""
+    def finish(self, status: EndStatus) -> None:
+        """End the run."""
         with registry(self._settings) as client:
             client.set_terminated(self.run_id, status)
+
+
+@contextmanager
+def promotion_run(
+    settings: TrackingSettings,
+    experiment_id: str,
+    name: str,
+    *,
+    key: str,
+    tags: Mapping[str, str],
+) -> Iterator[PromotionRun]:
+    """Start a run, and end it as the block ends: finished, failed or, when interrupted, killed.
+
+    Args:
+        settings: Where to.
+        experiment_id: The sweep's.
+        name: For people.
+        key: For us: a run whose making was interrupted is found by it.
+        tags: Of the run.
+    """
+    try:
+        run = PromotionRun.start(settings, experiment_id, name, {**tags, TAG_KEY: key})
+        yield run
+        run.finish("FINISHED")
+    except BaseException as error:
+        status: EndStatus = "FAILED" if isinstance(error, Exception) else "KILLED"
+        reason = str(error) if isinstance(error, FoldsweepError) else None
+        # Where MLflow is away too, the person is to hear of what came first.
+        with suppress(FoldsweepError):
+            end_running(settings, experiment_id, key, status, reason)
+        raise
+
+
+def end_running(
+    settings: TrackingSettings,
+    experiment_id: str,
+    key: str,
+    status: EndStatus,
+    reason: str | None = None,
+) -> None:
+    """End the run of a key; one that was never made, or has ended, stays as it is."""
+    query = f"tags.`{TAG_KEY}` = '{key}' and attributes.status = 'RUNNING'"
+    with registry(settings) as client:
+        for run in client.search_runs([experiment_id], query):
+            if reason is not None:
+                client.set_tag(run.info.run_id, TAG_REASON, reason[:5000])
+            client.set_terminated(run.info.run_id, status)
 
 
 def read_artifact(settings: TrackingSettings, run_id: str, name: str, folder: Path) -> Path | None:

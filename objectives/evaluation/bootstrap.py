@@ -1,4 +1,4 @@
-"""How far a holdout score may be off: bootstrap over images, with duplicates drawn together.
+"""How far a holdout score may be off: bootstrap over groups of images.
 
 Each metric here is a function of sums over images, so a resample is a row of counts and all
 resamples of a score are one matrix product.

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from objectives.evaluation.bootstrap import Estimate, draw_resamples, estimate, replicate
-from objectives.records import FloatArray, ImageArray, LabelArray
+from objectives.records import FloatArray, ImageArray, LabelArray, RowArray
 from objectives.settings import ScoreKind, ValidationSettings
 from spaces.errors import InputError
 
@@ -90,19 +90,19 @@ def score_holdout(
     predictions: HoldoutPredictions,
     *,
     validation: ValidationSettings,
-    groups: npt.ArrayLike | None,
+    groups: RowArray,
     seed: int,
 ) -> HoldoutScores:
-    """Score predictions on the holdout; duplicates count as one draw in the intervals.
+    """Score predictions on the holdout; a group counts as one draw in the intervals.
 
     Args:
         labels: Shape ``(images,)``.
         predictions: Of the same images.
         validation: Whose metric is used.
-        groups: The group of duplicates of each image, or None if all differ.
+        groups: The group of each image, as ``Splits.groups`` has it.
         seed: Of the resamples.
     """
-    resamples = draw_resamples(np.arange(len(labels)) if groups is None else groups, seed=seed)
+    resamples = draw_resamples(groups, seed=seed)
 
     def score(probabilities: FloatArray) -> Estimate:
         return estimate(replicate(labels, probabilities, validation.metric, resamples))

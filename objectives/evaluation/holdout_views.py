@@ -1,7 +1,6 @@
 """What the holdout is shown as: a draw of the shift that nothing was chosen by, and corruptions."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -9,13 +8,10 @@ from objectives.augmentation import augmenter
 from objectives.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import ImageArray, LabelledImages, RowArray
-from objectives.settings import ValidationSettings
+from objectives.settings import SHIFT_STRENGTH, ValidationSettings
 from objectives.store.array_store import ArrayStore
-from objectives.trial_inputs import SHIFT_STRENGTH
 from objectives.views.views import Views
-
-STORE_BYTES = 50 * 2**30
-NO_SHIFT = "none"
+from spaces.policies import IDENTITY
 
 
 def make_holdout_views(
@@ -24,7 +20,7 @@ def make_holdout_views(
     validation: ValidationSettings,
     *,
     seed: int,
-    home: Path,
+    store: ArrayStore,
 ) -> HoldoutViews:
     """Draw the shift of some rows under the purpose ``holdout``, and name all corruptions.
 
@@ -33,11 +29,11 @@ def make_holdout_views(
         rows: Those to show.
         validation: Whose shift is drawn.
         seed: The sweep's; the purpose keeps this draw apart from all that trials have seen.
-        home: Where the stores of views lie; nothing is written there.
+        store: Where views lie; nothing is written there.
     """
     shifted = None
-    if validation.shift != NO_SHIFT:
-        shifted = _draw_shift(data, rows, validation.shift, seed=seed, home=home)
+    if validation.shift != IDENTITY:
+        shifted = _draw_shift(data, rows, validation.shift, seed=seed, store=store)
     corruptions = tuple(
         (f"{name} {severity}", partial(_corrupt, name=name, severity=severity, seed=seed))
         for name in CORRUPTIONS
@@ -47,7 +43,7 @@ def make_holdout_views(
 
 
 def _draw_shift(
-    data: LabelledImages, rows: RowArray, shift: str, *, seed: int, home: Path
+    data: LabelledImages, rows: RowArray, shift: str, *, seed: int, store: ArrayStore
 ) -> ImageArray:
     # All held-out rows are one pool: whatever a mixing policy mixes in is held out too.
     views = Views(
@@ -57,7 +53,7 @@ def _draw_shift(
         n_classes=len(data.class_names),
         seed=seed,
         augmenter=augmenter("opencv"),
-        store=ArrayStore(home / "store", max_bytes=STORE_BYTES),
+        store=store,
     )
     key = views.key(shift, SHIFT_STRENGTH, 0, "holdout")
     return np.concatenate([shard.images for shard in views.shards(key)])

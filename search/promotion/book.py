@@ -3,19 +3,21 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
     Float,
     Integer,
+    LargeBinary,
+    RowMapping,
     String,
     Table,
     Text,
-    func,
     insert,
     select,
     update,
@@ -24,13 +26,15 @@ from sqlalchemy import (
 from search.ledger.storage import Storage
 from search.ledger.tables import metadata
 
+ContentIds = npt.NDArray[np.uint64]
+
 promotions = Table(
     "foldsweep_promotions",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("sweep_id", String(36), nullable=False, index=True),
     Column("trial_number", Integer, nullable=False),
-    Column("holdout_hash", String(64), nullable=False, index=True),
+    Column("content_ids", LargeBinary, nullable=False),  # little-endian uint64, ascending
     Column("model", String(256), nullable=False),
     Column("alias", String(256), nullable=False),
     Column("run_id", String(64)),
@@ -51,7 +55,8 @@ class Look:
     id: int
     sweep_id: str
     trial_number: int
-    holdout_hash: str
+    n_images: int
+    """How many contents were looked at."""
     model: str
     alias: str
     run_id: str | None
@@ -62,11 +67,6 @@ class Look:
     scores: dict[str, Any] | None
     version: int | None
     aliased_at: float | None
-
-
-def hash_holdout(content_hashes: Sequence[str]) -> str:
-    """Name a holdout by its contents: sweeps on the same data look at the same one."""
-    return sha256("\n".join(sorted(content_hashes)).encode()).hexdigest()
 
 
 class PromotionBook:
@@ -82,11 +82,19 @@ class PromotionBook:
             promotions.create(storage.engine, checkfirst=True)
 
     def look(
-        self, sweep_id: str, trial: int, holdout_hash: str, *, model: str, alias: str, run_id: str
+        self,
+        sweep_id: str,
+        trial: int,
+        content_ids: ContentIds,
+        *,
+        model: str,
+        alias: str,
+        run_id: str,
     ) -> int:
-        """Enter a look that is about to be taken, and give it its id."""
-        values = {"sweep_id": sweep_id, "trial_number": trial, "holdout_hash": holdout_hash}
+        """Enter a look that is about to be taken at some images, and give it its id."""
+        values: dict[str, Any] = {"sweep_id": sweep_id, "trial_number": trial}
         values |= {"model": model, "alias": alias, "run_id": run_id}
+        values |= {"content_ids": _to_bytes(content_ids)}
         with self._storage.writing() as connection:
             entry = insert(promotions).values(**values, looked_at=time.time())
             return int(connection.execute(entry.returning(promotions.c.id)).scalar_one())
@@ -98,14 +106,31 @@ class PromotionBook:
                 update(promotions).where(promotions.c.id == look_id).values(**values)
             )
 
-    def count(self, holdout_hash: str) -> int:
-        """Count the looks that were taken at a holdout, by any sweep."""
-        query = select(func.count()).where(promotions.c.holdout_hash == holdout_hash)
+    def count(self, content_ids: ContentIds) -> int:
+        """Count the looks, of any sweep, that saw at least one of some images.
+
+        Args:
+            content_ids: Of the images, and of all that tell about them: their groups.
+        """
         with self._storage.reading() as connection:
-            return int(connection.execute(query).scalar_one())
+            seen = connection.execute(select(promotions.c.content_ids)).scalars()
+            return sum(bool(np.isin(_from_bytes(ids), content_ids).any()) for ids in seen)
 
     def all(self) -> Sequence[Look]:
         """Read every row, the oldest first."""
         with self._storage.reading() as connection:
-            rows = connection.execute(select(promotions).order_by(promotions.c.id))
-            return [Look(**row._mapping) for row in rows]
+            rows = connection.execute(select(promotions).order_by(promotions.c.id)).mappings()
+            return [_look(row) for row in rows]
+
+
+def _look(row: RowMapping) -> Look:
+    values = dict(row)
+    return Look(n_images=len(_from_bytes(values.pop("content_ids"))), **values)
+
+
+def _to_bytes(content_ids: ContentIds) -> bytes:
+    return np.unique(content_ids).astype("<u8").tobytes()
+
+
+def _from_bytes(content: bytes) -> ContentIds:
+    return np.frombuffer(content, dtype="<u8").astype(np.uint64)

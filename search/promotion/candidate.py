@@ -6,6 +6,7 @@ from typing import cast
 
 from objectives.records import Stage
 from search.ledger.slots import Slot
+from search.trial_detail import TrialDetail
 from spaces.errors import InputError
 from spaces.params import TrialParams
 
@@ -49,11 +50,11 @@ def choose_candidate(slots: Sequence[Slot], sweep: str, trial: int | None) -> Ca
 
 
 def _candidate(slot: Slot) -> Candidate:
-    epochs: Mapping[Stage, int] = (slot.detail or {}).get("epochs", {})
+    trial = cast(int, slot.trial_number)
     return Candidate(
-        trial=cast(int, slot.trial_number),
+        trial=trial,
         params=TrialParams.model_validate(slot.params),
-        epochs=epochs,
+        epochs=TrialDetail.read(slot.detail, trial).epochs,
         score=cast(float, slot.score),
         run_id=slot.run_id,
     )

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,12 @@ from mlruns_config.registry.registry import Version, check_alias, find_alias, lo
 from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import check_classes
+from objectives.records import RowArray
+from search.promotion.book import ContentIds
+from search.promotion.content import content_ids
 from spaces.errors import InputError
 
 SEEN_FILE = "training_content.npy"
-ContentIds = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,28 @@ class Champion:
     seen: ContentIds
 
     def unseen(
-        self, content_hashes: Sequence[str], groups: npt.NDArray[np.int64]
+        self, rows: RowArray, content_hashes: Sequence[str], groups: RowArray
     ) -> npt.NDArray[np.bool_]:
-        """Mark the images that it was not trained on, nor on a duplicate of them.
+        """Mark the held-out rows that it was not trained on, nor on any image of their groups.
 
-        A sweep with a smaller holdout than today's trained on images that are held out today.
+        A sweep with a smaller holdout than today's, or with other groups or excluded rows, trained
+        on images that are held out today, or on near copies of them.
+
+        Args:
+            rows: Those that are held out.
+            content_hashes: Of all rows of the data.
+            groups: The group of each row of the data.
+
+        Raises:
+            InputError: If no row is left.
         """
         seen = np.isin(content_ids(content_hashes), self.seen)
-        kept: npt.NDArray[np.bool_] = ~np.isin(groups, groups[seen])
+        kept: npt.NDArray[np.bool_] = ~np.isin(groups[rows], groups[seen])
         if not kept.any():
             raise InputError(
-                f"the champion {self.version.uri} was trained on all {len(kept)} held-out images, "
-                "so a comparison would not be fair. Promote to another name with --model."
+                f"the champion {self.version.uri} was trained on all {len(kept)} held-out images "
+                "or on copies of them, so a comparison would not be fair. Promote to another name "
+                "with --model."
             )
         return kept
 
@@ -75,15 +86,9 @@ def load_champion(
     return Champion(version, classifier, seen)
 
 
-def note_training_content(run: PromotionRun, content_hashes: Sequence[str]) -> None:
-    """Keep with the run which images the model was trained on."""
+def note_training_content(run: PromotionRun, seen: ContentIds) -> None:
+    """Keep with the run which images, and copies of which, the model was trained on."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / SEEN_FILE
-        np.save(path, content_ids(content_hashes))
+        np.save(path, seen)
         run.artifact(path)
-
-
-def content_ids(content_hashes: Sequence[str]) -> ContentIds:
-    """Shorten content hashes to 64 bits each."""
-    digests = [sha256(content.encode()).digest()[:8] for content in content_hashes]
-    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)

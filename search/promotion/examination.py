@@ -32,13 +32,12 @@ class Holdout:
     """Their row numbers in the data."""
     images: ImageArray
     labels: LabelArray
-    content_hashes: tuple[str, ...]
-    groups: npt.NDArray[np.int64]
-    """The group of each image: those of one group are duplicates and are resampled together."""
+    groups: RowArray
+    """The group of each image, as folds respect it: those of one group are resampled together."""
 
     @classmethod
     def of(cls, data: LabelledImages, splits: Splits) -> "Holdout":
-        """Take the held-out rows; images of the same content are one group.
+        """Take the held-out rows, with the groups that the sweep was split by.
 
         Raises:
             InputError: If nothing is held out.
@@ -49,18 +48,11 @@ class Holdout:
                 "this sweep holds no images out, so nothing can be promoted from it; start a sweep "
                 "with data.holdout above 0."
             )
-        content = tuple(data.content_hashes[row] for row in rows)
-        _, groups = np.unique(np.array(content), return_inverse=True)
-        return cls(
-            rows, np.asarray(data.images[rows]), data.labels[rows], content, groups.astype(np.int64)
-        )
+        return cls(rows, np.asarray(data.images[rows]), data.labels[rows], splits.groups[rows])
 
     def kept(self, mask: npt.NDArray[np.bool_]) -> "Holdout":
         """Give some of the images."""
-        content = tuple(c for c, keep in zip(self.content_hashes, mask, strict=True) if keep)
-        return Holdout(
-            self.rows[mask], self.images[mask], self.labels[mask], content, self.groups[mask]
-        )
+        return Holdout(self.rows[mask], self.images[mask], self.labels[mask], self.groups[mask])
 
 
 @dataclass(frozen=True)

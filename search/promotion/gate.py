@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from objectives.evaluation.bootstrap import N_RESAMPLES, draw_resamples, estimate, replicate
-from objectives.records import FloatArray, LabelArray
+from objectives.records import FloatArray, LabelArray, RowArray
 from objectives.settings import Metric
 from spaces.errors import InputError
 
@@ -39,7 +38,7 @@ def decide(
     champion: FloatArray | None,
     *,
     metric: Metric,
-    groups: npt.ArrayLike | None = None,
+    groups: RowArray,
     seed: int = 0,
     n_resamples: int = N_RESAMPLES,
 ) -> GateDecision:
@@ -54,7 +53,7 @@ def decide(
         challenger: Probabilities, shape ``(views, images, classes)``; scores are means over views.
         champion: The same shape, or None.
         metric: The sweep's.
-        groups: The group of duplicates of each image, resampled together; None if all differ.
+        groups: The group of each image; those of one group are resampled together.
         seed: Of the resamples.
         n_resamples: At least 2,000.
 
@@ -68,8 +67,7 @@ def decide(
             f"the champion's predictions have shape {champion.shape}, "
             f"the challenger's {challenger.shape}: they cannot be compared"
         )
-    grouped = np.arange(len(labels)) if groups is None else groups
-    resamples = draw_resamples(grouped, n_resamples=n_resamples, seed=seed)
+    resamples = draw_resamples(groups, n_resamples=n_resamples, seed=seed)
     ours = replicate(labels, challenger, metric, resamples)
     if champion is None:
         own = estimate(ours)

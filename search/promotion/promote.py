@@ -11,21 +11,24 @@ from mlruns_config import names
 from mlruns_config.registry.promotion_run import PromotionRun
 from mlruns_config.registry.saved_classifier import Classifier
 from objectives.evaluation.holdout import HoldoutViews
-from objectives.records import RowArray, Stage, TrialContext
+from objectives.records import Reporter, RowArray, Stage, TrialContext
+from objectives.store.array_store import ArrayStore
 from search.opening import OpenSweep
-from search.promotion.book import PromotionBook, hash_holdout
+from search.promotion.book import PromotionBook
 from search.promotion.candidate import Candidate, choose_candidate
 from search.promotion.champion import Champion, load_champion, note_training_content
+from search.promotion.content import content_ids, kin_ids
 from search.promotion.examination import Examination, Holdout, examine
 from search.promotion.record import (
     CurveReporter,
+    open_run,
     origin_tags,
     show_verdict,
-    start_run,
     verdict_tags,
 )
 from search.promotion.registration import move_alias_from, register_verified
 from search.promotion.report import Promotion, scores_json
+from search.workers.interruption import orderly_interruption
 from spaces.params import TrialParams
 
 if TYPE_CHECKING:
@@ -70,12 +73,14 @@ def promote(
         InputError: If there is no such trial, no holdout, or no comparable champion.
         RefusedError: If the version predicts otherwise elsewhere, or the alias moved meanwhile.
         UnavailableError: If MLflow or the storage does not answer.
+        KeyboardInterrupt: After SIGINT or SIGTERM; the run in MLflow was ended as killed then.
     """
     candidate = choose_candidate(opened.slots.all(), opened.file.sweep, trial)
     opened.space.check_names(candidate.params)
     target = Target(model or opened.file.sweep, alias, force)
     own = Tools(refit or _own_refit, views or _own_views(opened), on_progress or _say_nothing)
-    return _Promotion(opened, candidate, target, own).run()
+    with orderly_interruption():
+        return _Promotion(opened, candidate, target, own).run()
 
 
 @dataclass(frozen=True)
@@ -104,18 +109,20 @@ class _Promotion:
     tools: Tools
 
     def run(self) -> Promotion:
-        opened, prepared = self.opened, self.opened.prepared
-        holdout = Holdout.of(prepared.data, prepared.splits)
-        classes = prepared.data.class_names
+        opened, data, splits = self.opened, self.opened.prepared.data, self.opened.prepared.splits
+        holdout = Holdout.of(data, splits)
+        classes = data.class_names
         champion = load_champion(opened.tracking, self.target.model, self.target.alias, classes)
         if champion is not None:
-            holdout = holdout.kept(champion.unseen(holdout.content_hashes, holdout.groups))
-        with start_run(opened, self.candidate) as run:
+            unseen = champion.unseen(holdout.rows, data.content_hashes, splits.groups)
+            holdout = holdout.kept(unseen)
+        with open_run(opened, self.candidate) as run:
             challenger = self._refit(run)
             book = PromotionBook(opened.storage)
-            look = self._enter_look(book, run)
+            look = self._enter_look(book, holdout, run)
+            looks = book.count(kin_ids(data, splits, holdout.rows))
             found = self._examine(holdout, challenger, champion)
-            promotion = self._judge(champion, found, book.count(self._holdout_hash()), run)
+            promotion = self._judge(champion, found, looks, run)
             _note_verdict(book, look, promotion)
             metric = opened.file.validation.metric
             show_verdict(run, promotion, found, holdout, class_names=classes, metric=metric)
@@ -127,33 +134,21 @@ class _Promotion:
     def _refit(self, run: PromotionRun) -> Classifier:
         opened, prepared, candidate = self.opened, self.opened.prepared, self.candidate
         lengths = " and ".join(f"{n} epochs of {stage}" for stage, n in candidate.epochs.items())
-        n_rows = len(prepared.splits.rows)
-        self.tools.say(f"refitting trial {candidate.trial} on {n_rows} images for {lengths}")
-        hashes = prepared.data.content_hashes
-        note_training_content(run, [hashes[row] for row in prepared.splits.rows])
+        rows = prepared.splits.rows
+        self.tools.say(f"refitting trial {candidate.trial} on {len(rows)} images for {lengths}")
+        note_training_content(run, kin_ids(prepared.data, prepared.splits, rows))
+        reporter = CurveReporter(run, self.tools.say)
         with tempfile.TemporaryDirectory() as scratch:
-            context = TrialContext(
-                data=prepared.data,
-                splits=prepared.splits,
-                validation=opened.file.validation,
-                train=opened.file.train,
-                seed=opened.file.search.seed,
-                home=opened.settings.home,
-                checkpoint_folder=Path(scratch),
-                reporter=CurveReporter(run, self.tools.say),
-            )
+            context = _context(opened, Path(scratch), reporter)
             network = self.tools.refit(candidate.params, candidate.epochs, context)
         return Classifier(network, prepared.data.class_names)
 
-    def _holdout_hash(self) -> str:
-        data, rows = self.opened.prepared.data, self.opened.prepared.splits.holdout_rows
-        return hash_holdout([data.content_hashes[row] for row in rows])
-
-    def _enter_look(self, book: PromotionBook, run: PromotionRun) -> int:
+    def _enter_look(self, book: PromotionBook, holdout: Holdout, run: PromotionRun) -> int:
+        hashes = self.opened.prepared.data.content_hashes
         return book.look(
             self.opened.row.id,
             self.candidate.trial,
-            self._holdout_hash(),
+            content_ids([hashes[row] for row in holdout.rows.tolist()]),
             model=self.target.model,
             alias=self.target.alias,
             run_id=run.run_id,
@@ -214,6 +209,21 @@ class _Promotion:
         return replace(promotion, version=version.number, alias=target.alias)
 
 
+def _context(opened: OpenSweep, folder: Path, reporter: Reporter) -> TrialContext:
+    return TrialContext(
+        data=opened.prepared.data,
+        splits=opened.prepared.splits,
+        validation=opened.file.validation,
+        train=opened.file.train,
+        seed=opened.file.search.seed,
+        home=opened.settings.home,
+        checkpoint_folder=folder,
+        reporter=reporter,
+        max_store_bytes=opened.settings.store_bytes,
+        keep_views=False,
+    )
+
+
 def _note_verdict(book: PromotionBook, look: int, promotion: Promotion) -> None:
     book.note(
         look,
@@ -236,8 +246,10 @@ def _own_views(opened: OpenSweep) -> MakeViews:
     from objectives.evaluation.holdout_views import make_holdout_views
 
     file, data = opened.file, opened.prepared.data
-    home, seed = opened.settings.home, file.search.seed
-    return lambda rows: make_holdout_views(data, rows, file.validation, seed=seed, home=home)
+    store = ArrayStore(opened.settings.home / "store", max_bytes=opened.settings.store_bytes)
+    return lambda rows: make_holdout_views(
+        data, rows, file.validation, seed=file.search.seed, store=store
+    )
 
 
 def _say_nothing(text: str) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import numpy as np
 from mlruns_config import names
 from mlruns_config.client import ensure_experiment
 from mlruns_config.dataset import DatasetInfo
-from mlruns_config.registry.promotion_run import PromotionRun
+from mlruns_config.registry.promotion_run import PromotionRun, end_running, promotion_run
 from objectives.records import Stage
 from search.opening import OpenSweep
 from search.promotion.candidate import Candidate
 from search.promotion.examination import Examination, Holdout
+from search.promotion.presence import present, settle_absent
 from search.promotion.report import Promotion, score_metrics, scores_json
 
 
@@ -38,15 +40,29 @@ class CurveReporter:
         return True
 
 
-def start_run(opened: OpenSweep, candidate: Candidate) -> PromotionRun:
-    """Start the run of a promotion, and log what is known before training."""
-    sweep, data = opened.file.sweep, opened.prepared.data
-    run = PromotionRun.start(
-        opened.tracking,
-        ensure_experiment(opened.tracking, sweep, {}),
-        f"promote-{sweep}-trial-{candidate.trial}",
-        {**origin_tags(opened, candidate.trial), names.TAG_KIND: "promotion"},
-    )
+@contextmanager
+def open_run(opened: OpenSweep, candidate: Candidate) -> Iterator[PromotionRun]:
+    """Open the run of a promotion for the length of a block, and end it as the block ends.
+
+    What an earlier promotion of the sweep left open, because it was killed, is ended first.
+    """
+    tracking, sweep = opened.tracking, opened.file.sweep
+    experiment_id = ensure_experiment(tracking, sweep, {})
+    folder = opened.folder / "promotions"
+    settle_absent(folder, lambda key: end_running(tracking, experiment_id, key, "KILLED"))
+    name = f"promote-{sweep}-trial-{candidate.trial}"
+    tags = {**origin_tags(opened, candidate.trial), names.TAG_KIND: "promotion"}
+    with (
+        present(folder) as key,
+        promotion_run(tracking, experiment_id, name, key=key, tags=tags) as run,
+    ):
+        _describe(run, opened, candidate)
+        yield run
+
+
+def _describe(run: PromotionRun, opened: OpenSweep, candidate: Candidate) -> None:
+    """Log what is known before training."""
+    data = opened.prepared.data
     run.write(params=candidate.params.model_dump())
     run.dataset(
         DatasetInfo(
@@ -58,7 +74,6 @@ def start_run(opened: OpenSweep, candidate: Candidate) -> PromotionRun:
             image_px=opened.file.data.image_px,
         )
     )
-    return run
 
 
 def origin_tags(opened: OpenSweep, trial: int) -> dict[str, str]:

@@ -19,6 +19,7 @@ from objectives.evaluation.holdout_views import make_holdout_views
 from objectives.evaluation.metrics import score_predictions
 from objectives.records import LabelledImages
 from objectives.settings import Metric, ValidationSettings
+from objectives.store.array_store import ArrayStore
 from spaces.errors import InputError
 
 
@@ -37,6 +38,10 @@ def _data(n_rows: int = 40) -> LabelledImages:
     return LabelledImages(images, labels, ("dark", "bright"), tuple(map(str, range(n_rows))), "f")
 
 
+def _store(folder: Path) -> ArrayStore:
+    return ArrayStore(folder / "store", max_bytes=10**9)
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "log_loss"])
 def test_each_score_is_the_mean_over_views_of_the_metric_that_trials_are_scored_by(
     metric: Metric,
@@ -46,7 +51,11 @@ def test_each_score_is_the_mean_over_views_of_the_metric_that_trials_are_scored_
     views = HoldoutViews(255 - data.images, (("darker", lambda i: i // 3), ("same", lambda i: i)))
     found = predict_holdout(_brightness, data.images, views, n_classes=2)
     scores = score_holdout(
-        data.labels, found, validation=ValidationSettings(metric=metric), groups=None, seed=0
+        data.labels,
+        found,
+        validation=ValidationSettings(metric=metric),
+        groups=np.arange(len(data.labels)),
+        seed=0,
     )
 
     def expected(images: np.ndarray) -> float:
@@ -73,9 +82,9 @@ def test_the_gate_is_given_the_views_of_the_sweeps_score() -> None:
 def test_a_sweep_without_shift_has_no_shifted_score(tmp_path: Path) -> None:
     data, rows = _data(), np.arange(10)
     validation = ValidationSettings(shift="none")
-    views = make_holdout_views(data, rows, validation, seed=0, home=tmp_path)
+    views = make_holdout_views(data, rows, validation, seed=0, store=_store(tmp_path))
     found = predict_holdout(_brightness, data.images[rows], views, n_classes=2)
-    scores = score_holdout(data.labels[rows], found, validation=validation, groups=None, seed=0)
+    scores = score_holdout(data.labels[rows], found, validation=validation, groups=rows, seed=0)
     assert scores.shifted is None
     assert scores.by_view()["shifted"] is None
 
@@ -85,9 +94,9 @@ def test_the_views_are_a_draw_of_their_own_and_the_whole_suite_of_corruptions(
 ) -> None:
     data, rows = _data(), np.arange(1, 40, 2)
     validation = ValidationSettings()
-    views = make_holdout_views(data, rows, validation, seed=3, home=tmp_path)
-    again = make_holdout_views(data, rows, validation, seed=3, home=tmp_path)
-    other = make_holdout_views(data, rows, validation, seed=4, home=tmp_path)
+    views = make_holdout_views(data, rows, validation, seed=3, store=_store(tmp_path))
+    again = make_holdout_views(data, rows, validation, seed=3, store=_store(tmp_path))
+    other = make_holdout_views(data, rows, validation, seed=4, store=_store(tmp_path))
     assert views.shifted is not None
     assert again.shifted is not None
     assert other.shifted is not None

@@ -1,15 +1,23 @@
 """Folds and holdout: groups stay together, and content alone decides what is held out."""
 
 import hashlib
-from pathlib import Path
+import itertools
+from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from objectives.records import LabelledImages
-from objectives.splits import choose_holdout, draw_splits, hash_folds, load_splits, save_splits
+from objectives.records import LabelledImages, Splits
+from objectives.splits import (
+    choose_holdout,
+    draw_splits,
+    hash_folds,
+    splits_from_bytes,
+    splits_to_bytes,
+)
 from spaces.errors import InputError
 
 
@@ -117,6 +125,13 @@ def test_another_seed_gives_other_folds_and_another_hash_and_the_same_seed_the_s
     assert drawn[0].fold_hash == drawn[1].fold_hash != drawn[2].fold_hash
 
 
+def test_other_groups_give_another_hash_even_where_folds_and_holdout_are_the_same() -> None:
+    splits = _splits()
+    known = splits.rows, splits.fold_of, splits.holdout_rows
+    assert hash_folds(*known, splits.groups) == splits.fold_hash
+    assert hash_folds(*known, np.arange(100)) != splits.fold_hash
+
+
 def test_a_class_with_fewer_images_or_groups_than_folds_is_named() -> None:
     labels = np.repeat([0, 1], [50, 4])
     data = make_data(labels)
@@ -145,24 +160,57 @@ def test_a_holdout_without_a_row_is_refused() -> None:
         draw_splits(data, included=rows, groups=rows, holdout=1e-9, n_folds=3, seed=0)
 
 
-def test_saved_splits_come_back_and_damage_is_noticed(tmp_path: Path) -> None:
-    data = make_data(np.arange(100) % 2)
-    rows = np.arange(100)
-    splits = draw_splits(data, included=rows, groups=rows, holdout=0.1, n_folds=5, seed=0)
-    path = tmp_path / "sweep" / "splits.npz"
-    save_splits(splits, path)
-    assert [entry.name for entry in path.parent.iterdir()] == ["splits.npz"]
-    loaded = load_splits(path)
-    np.testing.assert_array_equal(loaded.rows, splits.rows)
-    np.testing.assert_array_equal(loaded.fold_of, splits.fold_of)
-    np.testing.assert_array_equal(loaded.holdout_rows, splits.holdout_rows)
-    assert loaded.fold_hash == hash_folds(splits.rows, splits.fold_of, splits.holdout_rows)
-    content = path.read_bytes()
-    path.write_bytes(content[:-50])
-    with pytest.raises(InputError, match="cannot be used"):
-        load_splits(path)
-    np.savez(path, rows=rows, fold_of=rows % 5, holdout_rows=rows[:0], fold_hash="0")
+def _splits(n_rows: int = 100) -> Splits:
+    data = make_data(np.arange(n_rows) % 2)
+    rows = np.arange(n_rows)
+    return draw_splits(data, included=rows[3:], groups=rows // 2, holdout=0.1, n_folds=5, seed=0)
+
+
+def _assert_same(one: Splits, other: Splits) -> None:
+    for name in ("rows", "fold_of", "holdout_rows", "groups"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.fold_hash == other.fold_hash
+
+
+def test_stored_splits_come_back_with_the_groups_of_all_rows() -> None:
+    splits = _splits()
+    np.testing.assert_array_equal(splits.groups, np.arange(100) // 2)
+    _assert_same(splits_from_bytes(splits_to_bytes(splits)), splits)
+
+
+def test_stored_splits_with_any_byte_damaged_are_refused_or_unharmed() -> None:
+    splits = _splits(40)
+    content = splits_to_bytes(splits)
+    refused = 0
+    for place, byte in itertools.product(range(len(content)), (1, 8, 255)):
+        damaged = content[:place] + bytes([content[place] ^ byte]) + content[place + 1 :]
+        try:
+            _assert_same(splits_from_bytes(damaged), splits)
+        except InputError:
+            refused += 1
+    assert refused > len(content)
+    for end in range(len(content)):
+        with pytest.raises(InputError, match="cannot be used"):
+            splits_from_bytes(content[:end])
+
+
+@pytest.mark.parametrize("name", ["rows", "fold_of", "holdout_rows", "groups"])
+def test_splits_that_were_changed_after_they_were_hashed_are_refused(name: str) -> None:
+    splits = _splits()
+    other = replace(splits, **{name: getattr(splits, name) + 1})
     with pytest.raises(InputError, match="don't match their hash"):
-        load_splits(path)
+        splits_from_bytes(splits_to_bytes(other))
+
+
+def test_arrays_that_cannot_be_pickled_out_are_refused_unread() -> None:
+    content = BytesIO()
+    np.savez(content, rows=np.array([object()], dtype=object))
     with pytest.raises(InputError, match="cannot be used"):
-        load_splits(tmp_path / "nowhere.npz")
+        splits_from_bytes(content.getvalue())
+
+
+def test_kin_are_all_rows_of_the_groups_of_some_the_excluded_ones_too() -> None:
+    splits = _splits()
+    assert splits.kin(np.array([7, 3, 2])).tolist() == [2, 3, 6, 7]
+    assert splits.kin(np.array([], dtype=np.int64)).tolist() == []
+    assert splits.kin(splits.rows[:1]).tolist()[0] < 3

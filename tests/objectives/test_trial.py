@@ -50,7 +50,11 @@ def _context(home: Path, reporter: RecordingReporter | None = None) -> TrialCont
         images, labels, ("red", "green", "blue"), tuple(map(str, range(N_ROWS))), "colours"
     )
     splits = Splits(
-        np.arange(N_ROWS), np.arange(N_ROWS) // N_CLASSES % N_FOLDS, np.array([], int), "f"
+        np.arange(N_ROWS),
+        np.arange(N_ROWS) // N_CLASSES % N_FOLDS,
+        np.array([], int),
+        np.arange(N_ROWS),
+        "f",
     )
     return TrialContext(
         data,
@@ -61,6 +65,8 @@ def _context(home: Path, reporter: RecordingReporter | None = None) -> TrialCont
         home=home,
         checkpoint_folder=home / "trial",
         reporter=reporter or RecordingReporter(),
+        max_store_bytes=10**9,
+        keep_views=True,
     )
 
 

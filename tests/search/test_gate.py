@@ -1,11 +1,20 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import f1_score, log_loss
 
 from objectives.settings import Metric
-from search.promotion.gate import constant_score, decide
+from search.promotion.gate import GateDecision, constant_score, decide
 from spaces.errors import InputError
+
+
+def _decide(
+    labels: np.ndarray, challenger: np.ndarray, champion: np.ndarray | None, **options: Any
+) -> GateDecision:
+    """Decide on images that all differ, unless groups are given."""
+    return decide(labels, challenger, champion, **{"groups": np.arange(len(labels)), **options})
 
 
 def _answers(labels: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -17,7 +26,7 @@ def _answers(labels: np.ndarray, right: np.ndarray) -> np.ndarray:
 def test_a_challenger_that_answers_like_the_champion_passes() -> None:
     labels = np.array([0, 1] * 50)
     answers = _answers(labels, np.arange(100) % 10 > 0)
-    decision = decide(labels, answers, answers, metric="accuracy")
+    decision = _decide(labels, answers, answers, metric="accuracy")
     assert decision.passed
     assert (decision.difference, decision.interval) == (0.0, (0.0, 0.0))
 
@@ -26,7 +35,7 @@ def test_a_clearly_worse_challenger_fails_and_the_reason_has_the_figures() -> No
     labels = np.array([0, 1] * 100)
     champion = _answers(labels, np.arange(200) % 20 > 0)
     challenger = _answers(labels, np.arange(200) % 5 > 0)
-    decision = decide(labels, challenger, champion, metric="accuracy")
+    decision = _decide(labels, challenger, champion, metric="accuracy")
     assert not decision.passed
     assert decision.interval[0] < decision.difference < decision.interval[1] < 0
     assert decision.difference == pytest.approx(-0.15)
@@ -39,8 +48,10 @@ def test_the_bound_of_a_hundredth_decides() -> None:
     # a difference of -0.02 with a standard error of 0.003 is beyond it.
     labels = np.array([0, 1] * 1000)
     champion = _answers(labels, np.ones(2000, dtype=bool))
-    assert decide(labels, _answers(labels, np.arange(2000) > 0), champion, metric="accuracy").passed
-    worse = decide(labels, _answers(labels, np.arange(2000) >= 40), champion, metric="accuracy")
+    assert _decide(
+        labels, _answers(labels, np.arange(2000) > 0), champion, metric="accuracy"
+    ).passed
+    worse = _decide(labels, _answers(labels, np.arange(2000) >= 40), champion, metric="accuracy")
     assert not worse.passed
     normal = 1.96 * np.sqrt(0.02 * 0.98 / 2000)
     assert worse.interval == pytest.approx((-0.02 - normal, -0.02 + normal), abs=1.5e-3)
@@ -51,7 +62,7 @@ def test_a_noisy_draw_fails_although_the_scores_are_equal() -> None:
     labels = np.array([0, 1] * 30)
     challenger = _answers(labels, np.arange(60) >= 20)
     champion = _answers(labels, np.arange(60) < 40)
-    decision = decide(labels, challenger, champion, metric="accuracy")
+    decision = _decide(labels, challenger, champion, metric="accuracy")
     assert decision.difference == 0
     assert not decision.passed
 
@@ -59,13 +70,13 @@ def test_a_noisy_draw_fails_although_the_scores_are_equal() -> None:
 def test_without_a_champion_the_interval_must_lie_above_the_majority_class() -> None:
     labels = np.array([0] * 70 + [1] * 30)
     always_majority = _answers(labels, labels == 0)
-    refused = decide(labels, always_majority, None, metric="accuracy")
+    refused = _decide(labels, always_majority, None, metric="accuracy")
     assert not refused.passed
     assert "majority class's rate 0.7000" in refused.reason
     assert refused.threshold == pytest.approx(0.7)
-    passed = decide(labels, _answers(labels, np.arange(100) % 10 > 0), None, metric="accuracy")
+    passed = _decide(labels, _answers(labels, np.arange(100) % 10 > 0), None, metric="accuracy")
     assert passed.passed
-    barely = decide(labels, _answers(labels, np.arange(100) % 4 > 0), None, metric="accuracy")
+    barely = _decide(labels, _answers(labels, np.arange(100) % 4 > 0), None, metric="accuracy")
     assert barely.score > 0.7
     assert not barely.passed
 
@@ -89,8 +100,8 @@ def test_log_loss_is_gated_in_nats_and_higher_is_worse() -> None:
     labels = np.array([0, 1] * 100)
     sure = np.where(np.eye(2)[labels] > 0, 0.9, 0.1).astype(np.float32)[None]
     unsure = np.where(np.eye(2)[labels] > 0, 0.8, 0.2).astype(np.float32)[None]
-    assert decide(labels, sure, unsure, metric="log_loss").passed
-    worse = decide(labels, unsure, sure, metric="log_loss")
+    assert _decide(labels, sure, unsure, metric="log_loss").passed
+    worse = _decide(labels, unsure, sure, metric="log_loss")
     assert not worse.passed
     assert worse.difference == pytest.approx(np.log(0.8) - np.log(0.9), abs=1e-5)
     assert "negated log loss -0.2231" in worse.reason
@@ -101,8 +112,8 @@ def test_duplicates_widen_the_interval_as_they_should() -> None:
     groups = np.repeat(np.arange(20), 5)
     champion = _answers(labels, groups % 4 > 0)
     challenger = _answers(labels, groups % 4 != 1)
-    alone = decide(labels, challenger, champion, metric="accuracy")
-    together = decide(labels, challenger, champion, metric="accuracy", groups=groups)
+    alone = _decide(labels, challenger, champion, metric="accuracy")
+    together = _decide(labels, challenger, champion, metric="accuracy", groups=groups)
     width_alone = alone.interval[1] - alone.interval[0]
     width_together = together.interval[1] - together.interval[0]
     assert width_together > 1.6 * width_alone
@@ -112,6 +123,6 @@ def test_what_cannot_be_compared_is_refused() -> None:
     labels = np.array([0, 1])
     answers = _answers(labels, np.array([True, True]))
     with pytest.raises(InputError, match="at least 2000 resamples, got 10"):
-        decide(labels, answers, None, metric="accuracy", n_resamples=10)
+        _decide(labels, answers, None, metric="accuracy", n_resamples=10)
     with pytest.raises(InputError, match="cannot be compared"):
-        decide(labels, answers, answers[:, :1], metric="accuracy")
+        _decide(labels, answers, answers[:, :1], metric="accuracy")

@@ -1,0 +1,157 @@
+"""A sweep with finished trials on real digits, and a refit that trains a small network for real."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from mlruns_config.registry.registry import find_alias, registry
+from mlruns_config.settings import TrackingSettings
+from objectives.evaluation.holdout import HoldoutViews
+from objectives.records import LabelledImages, RowArray, Splits, Stage, TrialContext
+from search.ledger.storage import connect
+from search.ledger.sweeps import Ledger
+from search.opening import OpenSweep
+from search.preparation import Prepared
+from search.promotion.promote import promote
+from search.promotion.report import Promotion
+from search.settings import RuntimeSettings
+from search.sweep_file.sweep_file import SweepFile, check_sweep
+from spaces.params import TrialParams
+from spaces.space import Dimension, Space
+
+if TYPE_CHECKING:
+    import keras
+
+CLASSES = ("null", "eins", "zwei")
+GOOD, BAD, CUSTOM = 0, 1, 2
+"""Trials: a fair model, one that learns nothing, one that cannot be loaded elsewhere."""
+
+
+def _digits() -> LabelledImages:
+    digits = load_digits(n_class=3)
+    grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    images = np.repeat(np.repeat(grey, 2, axis=1), 2, axis=2)[..., None].repeat(3, axis=3)
+    hashes = tuple(f"{index:064x}" for index in range(len(images)))
+    return LabelledImages(images, digits.target.astype(np.int64), CLASSES, hashes, "f" * 64)
+
+
+def _splits(holdout_rows: RowArray, groups: RowArray) -> Splits:
+    rows = np.setdiff1d(np.arange(len(groups)), holdout_rows)
+    return Splits(rows, np.arange(len(rows)) % 2, holdout_rows, groups, "a" * 64)
+
+
+def build(params: TrialParams, *_: object) -> "keras.Model":
+    """Give the network of a trial as it is before training."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 3), dtype="uint8", name="images")
+    x = keras.layers.Rescaling(1 / 255)(keras.layers.Resizing(16, 16)(images))
+    x = keras.layers.Flatten()(keras.layers.Reshape((16, 16, 3))(x))
+    if params.dropout:
+        x = keras.layers.Lambda(lambda value: value * 2)(x)
+    x = keras.layers.Dense(len(CLASSES), activation="softmax", dtype="float32")(x)
+    return keras.Model(images, x)
+
+
+def refit(params: TrialParams, epochs: Mapping[Stage, int], context: TrialContext) -> "keras.Model":
+    """Train a small network for real; the learning rate tells the trials apart."""
+    import keras
+
+    model = build(params)
+    model.compile(keras.optimizers.Adam(params.learning_rate), "sparse_categorical_crossentropy")
+    rows = context.splits.rows
+    for epoch in range(epochs["scratch"]):
+        fitted = model.fit(
+            context.data.images[rows], context.data.labels[rows], batch_size=32, verbose=0
+        )
+        context.reporter.report("scratch", epoch, {0: fitted.history["loss"][0]})
+    return model
+
+
+def make_views(data: LabelledImages) -> Callable[[RowArray], HoldoutViews]:
+    def views(rows: RowArray) -> HoldoutViews:
+        noise = np.random.default_rng(0).integers(-60, 60, data.images[rows].shape)
+        shifted = np.clip(data.images[rows] + noise, 0, 255).astype(np.uint8)
+        darker = ("darker", lambda images: images // 2)
+        return HoldoutViews(shifted, (darker, ("none", lambda images: images)))
+
+    return views
+
+
+class Home:
+    """A sweep on digits with three finished trials, a storage and an MLflow of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = _digits()
+        self.tracking = TrackingSettings(f"sqlite:///{folder}/mlflow.db", str(folder / "art"))
+        self.storage = connect(f"sqlite:///{folder}/foldsweep.db")
+        self.settings = RuntimeSettings(folder, str(self.storage.url), 10**9, None)
+
+    def sweep(
+        self,
+        name: str,
+        holdout_rows: RowArray,
+        *,
+        groups: RowArray | None = None,
+        finished: bool = True,
+    ) -> OpenSweep:
+        """Open a sweep of that name, or make it."""
+        file, ledger = _file(name), Ledger(self.storage)
+        known = ledger.sweep(name)
+        row = known or ledger.create_sweep(
+            name, file.as_written(), fingerprint="f" * 64, fold_hash="a" * 64, trials=4
+        )
+        space = Space((Dimension("optimizer", "choice", choices=("adamw",)),))
+        grouped = np.arange(len(self.data.labels)) if groups is None else groups
+        prepared = Prepared(self.data, _splits(holdout_rows, grouped))
+        opened = OpenSweep(file, self.settings, self.tracking, self.storage, row, space, prepared)
+        if finished and known is None:
+            _finish_trials(opened)
+        return opened
+
+    def promote(self, opened: OpenSweep, trial: int | None = None, **options: object) -> Promotion:
+        own = {"refit": refit, "views": make_views(self.data), **options}
+        return promote(opened, trial=trial, **own)  # type: ignore[arg-type]
+
+    def run_states(self, sweep: str) -> list[str]:
+        """States of the runs of all promotions of a sweep, the oldest first."""
+        with registry(self.tracking) as client:
+            experiment = client.get_experiment_by_name(sweep)
+            found = client.search_runs(
+                [experiment.experiment_id], order_by=["attributes.start_time ASC"]
+            )
+        return [run.info.status for run in found]
+
+    def version_tags(self, model: str, version: int) -> dict[str, str]:
+        with registry(self.tracking) as client:
+            return dict(client.get_model_version(model, str(version)).tags)
+
+    def champion(self, model: str) -> int | None:
+        found = find_alias(self.tracking, model, "champion")
+        return None if found is None else found.number
+
+
+def _file(name: str) -> SweepFile:
+    return check_sweep(
+        {"sweep": name, "data": {"path": "/data/digits.npz", "image_px": 16}}, origin="a test"
+    )
+
+
+def _finish_trials(opened: OpenSweep) -> None:
+    points = {
+        GOOD: {"backbone": "small_cnn", "learning_rate": 0.01},
+        BAD: {"backbone": "small_cnn", "learning_rate": 1e-9},
+        CUSTOM: {"backbone": "small_cnn", "learning_rate": 0.01, "dropout": 0.5},
+    }
+    for number, params in points.items():
+        slot = opened.slots.claim("tester")
+        assert slot is not None
+        opened.slots.assign_trial(slot, number, number)
+        opened.slots.note_params(slot, params)
+        detail = {"epochs": {"scratch": 4}}
+        opened.slots.finish(slot, "done", score=0.9 - 0.1 * number, clean=0.9, detail=detail)
