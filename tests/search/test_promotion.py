@@ -81,7 +81,7 @@ class Home:
         self.data = _digits()
         self.tracking = TrackingSettings(f"sqlite:///{folder}/mlflow.db", str(folder / "art"))
         self.storage = connect(f"sqlite:///{folder}/foldsweep.db")
-        self.settings = RuntimeSettings(folder, str(self.storage.url), 10**9, None)
+        self.settings = RuntimeSettings(home=folder, storage_url=str(self.storage.url), store_gb=1)
 
     def sweep(self, name: str, holdout_rows: np.ndarray, *, finished: bool = True) -> OpenSweep:
         file = _file(name)
