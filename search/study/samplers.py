@@ -33,10 +33,10 @@ def make_pruner(search: SearchSettings, *, epochs: int) -> BasePruner:
     """Make the pruner that watches the mean over the folds, epoch by epoch.
 
     Args:
-        search: Which pruner, and whether trials race at all.
+        search: Which pruner.
         epochs: The most steps of a trial, over all its stages.
     """
-    if not search.race or search.pruner == "none":
+    if search.pruner == "none":
         return NopPruner()
     if search.pruner == "hyperband":
         return HyperbandPruner(max_resource=max(2, epochs))
