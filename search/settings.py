@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -51,8 +52,13 @@ class RuntimeSettings(EnvironmentSettings):
         return int(self.store_gb * 1e9)
 
     def sweep_folder(self, name: str) -> Path:
-        """Give the folder of a sweep's splits, logs and spooled results."""
-        return self.home / "sweeps" / name
+        """Give the folder of a sweep's splits, logs and spooled results.
+
+        A name with capitals has a mark in its folder that no name has: on the file systems of macOS
+        ``Zoo`` and ``zoo`` would share one.
+        """
+        mark = "" if name == name.lower() else f"~{sha256(name.encode()).hexdigest()[:8]}"
+        return self.home / "sweeps" / f"{name}{mark}"
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:

@@ -87,3 +87,11 @@ def test_bytes_that_are_no_text_are_refused_without_a_password(
 def test_settings_are_shown_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOLDSWEEP_STORAGE_URL", "postgresql://ann:s3cret@db/sweeps")
     assert "s3cret" not in repr(RuntimeSettings.from_environment())
+
+
+def test_no_two_names_share_a_folder_where_capitals_do_not_count() -> None:
+    settings = RuntimeSettings()
+    names = ["zoo", "Zoo", "ZOO", "zOo", "zoo.lock", "Zoo.lock"]
+    folders = {str(settings.sweep_folder(name)).lower() for name in names}
+    assert len(folders) == len(names)
+    assert settings.sweep_folder("zoo") == settings.home / "sweeps" / "zoo"
