@@ -8,36 +8,14 @@ import psutil
 
 from spaces.errors import InputError
 
-NETWORK_FILE_SYSTEMS = frozenset(
-    {
-        *(
-            "nfs",
-            "nfs3",
-            "nfs4",
-            "cifs",
-            "smbfs",
-            "smb2",
-            "smb3",
-            "afpfs",
-            "afs",
-            "webdav",
-            "davfs",
-        ),
-        *(
-            "sshfs",
-            "ceph",
-            "cephfs",
-            "glusterfs",
-            "lustre",
-            "beegfs",
-            "beegfs-fuse",
-            "fhgfs",
-            "gpfs",
-        ),
-        *("gfs2", "ocfs2", "orangefs", "pvfs2", "panfs", "wekafs", "juicefs", "mfs", "moosefs"),
-        *("gcsfuse", "s3fs", "rclone", "ncpfs", "vboxsf"),
-    }
-)
+# fmt: off
+NETWORK_FILE_SYSTEMS = frozenset([
+    "nfs", "nfs3", "nfs4", "cifs", "smbfs", "smb2", "smb3", "afpfs", "afs", "webdav", "davfs",
+    "sshfs", "ceph", "cephfs", "glusterfs", "lustre", "beegfs", "beegfs-fuse", "fhgfs", "gpfs",
+    "gfs2", "ocfs2", "orangefs", "pvfs2", "panfs", "wekafs", "juicefs", "moosefs", "gcsfuse",
+    "s3fs", "rclone", "vboxsf",
+])
+# fmt: on
 """As Linux and macOS name them, without ``fuse.``: files of other machines, or shared disks.
 
 Not ``9p``, through which a virtual machine sees its one host. Source for locks on them:

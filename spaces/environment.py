@@ -8,14 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spaces.errors import InputError
 from spaces.redact import redact
-
-
-def is_text(value: str) -> bool:
-    """Tell whether a text can be written as UTF-8, as databases, files and terminals want it.
-
-    Python hands on bytes of file names and variables that are no UTF-8 as lone surrogates.
-    """
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+from spaces.text import is_text
 
 
 def _text_or_default(value: Any) -> Any:

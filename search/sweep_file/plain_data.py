@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from spaces.environment import is_text
 from spaces.errors import InputError
+from spaces.text import is_text
 
 MAX_DEPTH = 50
 _LARGEST_INT = 2**63 - 1
