@@ -152,6 +152,6 @@ def fixed_sweep(name: str, data: Path, points: Sequence[TrialParams], size: Size
             "dense_units": [128, 256],
         },
         "recipes": [point.model_dump(exclude_unset=True) for point in points],
-        "search": {"sampler": "tpe", "race": False, "seed": 0},
+        "search": {"sampler": "tpe", "pruner": "none", "seed": 0},
         "budget": {"trials": len(points)},
     }

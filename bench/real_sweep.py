@@ -82,7 +82,7 @@ def real_sweep(name: str, data: Path, size: Size, weights: Mapping[str, str]) ->
             "patience": 3,
         },
         "space": space,
-        "search": {"sampler": "tpe", "race": True, "burst": 6, "seed": 0},
+        "search": {"sampler": "tpe", "burst": 6, "seed": 0},
         "budget": {"trials": size.sweep_trials},
     }
 

@@ -4,12 +4,20 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
+
+from spaces.environment import UNSET_IF_BLANK, EnvironmentSettings
 from spaces.errors import InputError
 from spaces.redact import redact
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
+
+
+class _Environment(EnvironmentSettings):
+    uri: Annotated[str | None, UNSET_IF_BLANK] = Field(default=None, validation_alias=URI_VARIABLE)
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,8 @@ class TrackingSettings:
         Raises:
             InputError: If the variable holds neither a server nor a SQLite file.
         """
-        uri = os.environ.get(URI_VARIABLE, "").strip() or f"{_SQLITE}{home.resolve()}/mlflow.db"
+        uri = _Environment.from_environment().uri or f"{_SQLITE}{home.resolve()}/mlflow.db"
+        uri = uri.strip()
         if not uri.startswith(_SQLITE) or uri == _SQLITE:
             return cls(uri, artifact_root=None)
         path = Path(uri.removeprefix(_SQLITE)).resolve()

@@ -42,11 +42,11 @@ class ValidationSettings(Section):
 class TrainSettings(Section):
     """How long a trial trains."""
 
-    head_epochs: int = Field(default=20, ge=0)
-    finetune_epochs: int = Field(default=10, ge=0)
+    head_epochs: int = Field(default=20, ge=0, le=10_000)
+    finetune_epochs: int = Field(default=10, ge=0, le=10_000)
     finetune_top: float = Field(default=0.25, gt=0.0, le=1.0)
     """Share of the head-stage scores seen so far that goes on to fine-tuning."""
-    patience: int = Field(default=3, ge=0)
+    patience: int = Field(default=3, ge=0, le=10_000)
     """Epochs without a better score after which a fold stops; 0 never stops early."""
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1, le=100_000)
     """Images a step, where the space has no ``batch_size`` of its own."""

@@ -2,58 +2,65 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from spaces.errors import InputError
+from pydantic import Field, field_validator
 
-DEFAULT_STORE_GB = 50.0
+from spaces.environment import UNSET_IF_BLANK, EnvironmentSettings
 
 
-@dataclass(frozen=True)
-class RuntimeSettings:
-    """What a machine sets, whatever the sweep."""
+def _sqlite_in_home(validated: dict[str, Any]) -> str:
+    return f"sqlite:///{quote(str(validated['home']))}/foldsweep.db"
 
-    home: Path
+
+class RuntimeSettings(EnvironmentSettings):
+    """What a machine sets, whatever the sweep; what is not given comes from the environment."""
+
+    home: Annotated[Path, UNSET_IF_BLANK] = Field(
+        default=Path("foldsweep-home"), validation_alias="FOLDSWEEP_HOME"
+    )
     """Absolute; sweeps, views, features, logs and, by default, the databases live in it."""
-    storage_url: str
+    storage_url: Annotated[str, UNSET_IF_BLANK] = Field(
+        default_factory=_sqlite_in_home, repr=False, validation_alias="FOLDSWEEP_STORAGE_URL"
+    )
     """SQLAlchemy URL of the database with study and ledger; may hold a password."""
-    store_bytes: int
-    """Cap of the views and features kept on disk."""
-    visible_gpus: str | None
-    """``CUDA_VISIBLE_DEVICES`` as it was set; None leaves all GPUs visible."""
+    store_gb: Annotated[float, UNSET_IF_BLANK] = Field(
+        default=50.0, gt=0, allow_inf_nan=False, validation_alias="FOLDSWEEP_STORE_GB"
+    )
+    """Cap of the views and features kept on disk, in gigabytes."""
+    lease_s: Annotated[float, UNSET_IF_BLANK] = Field(
+        default=60.0, gt=0, le=60, validation_alias="FOLDSWEEP_LEASE_S"
+    )
+    """For how long a worker that shows no sign of life keeps its trial."""
+    visible_gpus: str | None = Field(default=None, validation_alias="CUDA_VISIBLE_DEVICES")
+    """As it was set; None leaves all GPUs visible, and blank hides them."""
 
+    @field_validator("home")
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "RuntimeSettings":
-        """Read ``FOLDSWEEP_HOME``, ``FOLDSWEEP_STORAGE_URL`` and ``FOLDSWEEP_STORE_GB``.
+    def _is_absolute(cls, home: Path) -> Path:
+        try:
+            return home.expanduser().absolute()
+        except RuntimeError as error:  # ~nobody
+            raise ValueError(f"{error}") from error
 
-        Raises:
-            InputError: If the cap is not a positive number.
-        """
-        values = os.environ if environment is None else environment
-        home = Path(values.get("FOLDSWEEP_HOME") or "foldsweep-home").expanduser().absolute()
-        return cls(
-            home=home,
-            storage_url=values.get("FOLDSWEEP_STORAGE_URL") or f"sqlite:///{home}/foldsweep.db",
-            store_bytes=_gigabytes(values.get("FOLDSWEEP_STORE_GB")),
-            visible_gpus=values.get("CUDA_VISIBLE_DEVICES"),
-        )
+    @property
+    def store_bytes(self) -> int:
+        """The cap in bytes."""
+        return int(self.store_gb * 1e9)
 
     def sweep_folder(self, name: str) -> Path:
-        """Give the folder of a sweep's splits, logs and spooled results."""
-        return self.home / "sweeps" / name
+        """Give the folder of a sweep's splits, logs and spooled results.
+
+        A name with capitals has a mark in its folder that no name has: on the file systems of macOS
+        ``Zoo`` and ``zoo`` would share one.
+        """
+        mark = "" if name == name.lower() else f"~{sha256(name.encode()).hexdigest()[:8]}"
+        return self.home / "sweeps" / f"{name}{mark}"
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of this process with some variables set, for a worker process."""
     return {**os.environ, **changes}
-
-
-def _gigabytes(text: str | None) -> int:
-    try:
-        size_gb = float(text or DEFAULT_STORE_GB)
-    except ValueError:
-        size_gb = 0.0
-    if not 0 < size_gb < float("inf"):
-        raise InputError(f"FOLDSWEEP_STORE_GB = {text!r} is not a positive number of gigabytes.")
-    return int(size_gb * 1e9)

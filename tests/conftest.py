@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 
@@ -14,8 +15,12 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 # A developer's own storage and servers are never written to by a test.
-for name in ("FOLDSWEEP_HOME", "FOLDSWEEP_STORAGE_URL", "MLFLOW_TRACKING_URI"):
-    os.environ.pop(name, None)
+for name in [*os.environ]:
+    if name.startswith("FOLDSWEEP_") or name == "MLFLOW_TRACKING_URI":
+        os.environ.pop(name, None)
+# How long an example takes says more about what else the machine does.
+settings.register_profile("foldsweep", deadline=None)
+settings.load_profile("foldsweep")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

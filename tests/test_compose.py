@@ -27,7 +27,7 @@ SWEEP = {
     "validation": {"folds": 2, "shift": "none", "score": "clean"},
     "train": {"head_epochs": 2, "finetune_epochs": 0},
     "space": {"base": "small", "backbone": "small_cnn", "policy": "none", "dense_units": 0},
-    "search": {"race": False, "burst": 1},
+    "search": {"pruner": "none", "burst": 1},
     "budget": {"trials": N_TRIALS},
 }
 

@@ -8,6 +8,7 @@ from string import Template
 
 import click
 
+from search.sweep_file.plain_data import check_plain
 from spaces.errors import InputError
 
 
@@ -35,7 +36,8 @@ def command(file: Path, data: str, force: bool) -> None:
         raise InputError(f"{file} exists: choose another name, or add --force to overwrite it.")
     if not file.parent.is_dir():
         raise InputError(f"{file.parent} is not a folder: create it first.")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", file.stem).strip("-") or "sweep"
+    check_plain(data, "init", "--data")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", file.stem).strip("-_")[:100] or "sweep"
     try:
         file.write_text(sweep_file_text(name, data), encoding="utf-8")
     except OSError as error:

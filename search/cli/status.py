@@ -9,15 +9,22 @@ from search.cli.opening import has_storage, open_sweep
 from search.cli.output import json_option, print_json, quiet_stdout, side_terminal, terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from search.status import SweepStatus
-    from search.sweep import Sweep
 
 REFRESH_S = 2.0
+GRACE_S = 30.0
+"""How long a watched sweep may be without a worker: before the first one, or between two."""
 
 
 @click.command
 @click.argument("sweep", required=False)
-@click.option("--watch", is_flag=True, help="Refresh until the sweep ends.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help=f"Refresh until the sweep ends, or nobody has worked on it for {GRACE_S:.0f} s.",
+)
 @json_option
 def command(sweep: str | None, watch: bool, as_json: bool) -> None:
     """Show state, budget and leaderboard of a sweep, or list all sweeps.
@@ -35,7 +42,7 @@ def command(sweep: str | None, watch: bool, as_json: bool) -> None:
 def _show_sweep(name: str, *, watch: bool, as_json: bool) -> None:
     with quiet_stdout():
         opened = open_sweep(name)
-        document = (_watched(opened) if watch else opened.status()).to_json()
+        document = (watched(opened.status) if watch else opened.status()).to_json()
     if as_json:
         print_json(document)
         return
@@ -45,16 +52,31 @@ def _show_sweep(name: str, *, watch: bool, as_json: bool) -> None:
     terminal().print(summary(document), leaderboard(document["leaderboard"]))
 
 
-def _watched(sweep: "Sweep") -> "SweepStatus":
+def watched(
+    read: "Callable[[], SweepStatus]", *, grace_s: float = GRACE_S, refresh_s: float = REFRESH_S
+) -> "SweepStatus":
+    """Show how a sweep goes until it ends, or nobody works on it any more.
+
+    Args:
+        read: Gives the present status.
+        grace_s: For how long it may be without a worker, before the first one too.
+        refresh_s: How long to wait between two looks.
+
+    Returns:
+        The last status.
+    """
     from search.progress import LiveProgress
 
+    worked_at_s = time.monotonic()
     with LiveProgress(side_terminal()) as progress:
         while True:
-            status = sweep.status()
+            status = read()
             progress.show(status)
-            if status.state != "running":
+            if status.state == "running":
+                worked_at_s = time.monotonic()
+            elif status.state == "done" or time.monotonic() - worked_at_s >= grace_s:
                 return status
-            time.sleep(REFRESH_S)
+            time.sleep(refresh_s)
 
 
 def _list_sweeps(*, as_json: bool) -> None:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ValidationError
 
 from spaces.errors import InputError, unknown_name
 
+SHOWN_CHARACTERS = 200
+
 
 def as_input_error(error: ValidationError, model: type[BaseModel], origin: str) -> InputError:
     """Say what is wrong with the first key that pydantic refused.
@@ -27,7 +29,12 @@ def as_input_error(error: ValidationError, model: type[BaseModel], origin: str) 
         return InputError(f"{origin}: {key} is missing. Write it into the file.")
     problem = first["msg"].removeprefix("Value error, ")
     problem = problem[0].lower() + problem[1:]
-    return InputError(f"{origin}: {key} = {first['input']!r} will not do: {problem}.")
+    return InputError(f"{origin}: {key} = {_short(first['input'])} will not do: {problem}.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _is_union_branch(part: int | str) -> bool:

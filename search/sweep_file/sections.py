@@ -17,19 +17,17 @@ class SearchSettings(Section):
     sampler: SamplerName = "tpe"
     pruner: PrunerName = "percentile"
     """``percentile`` stops a trial in the worst quarter of those at its epoch, ``median`` one in
-    the worse half, ``hyperband`` runs brackets of successive halving."""
-    race: bool = True
-    """False lets every trial run to its end, whatever the pruner."""
-    burst: int = Field(default=6, ge=1)
+    the worse half, ``hyperband`` runs brackets of successive halving, ``none`` stops none."""
+    burst: int = Field(default=6, ge=1, le=10_000)
     """Trials in a row that a worker runs on one backbone and augmentation."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the folds, the augmentation and the sampler."""
 
 
 class BudgetSettings(Section):
     """When the sweep ends; the first limit that is reached counts."""
 
-    trials: int = Field(default=40, ge=1)
+    trials: int = Field(default=40, ge=1, le=100_000)
     """Trials in all; pruned and failed ones count."""
     hours: float | None = Field(default=None, gt=0)
     """After so many hours in which a worker ran no trial starts, and running ones end with their epoch."""
@@ -48,5 +46,5 @@ class WorkerSettings(Section):
     engine: Literal["local"] = "local"
     count: int = Field(default=1, ge=1, le=256)
     """Worker processes where there is no GPU."""
-    gpus_per_worker: float = Field(default=1.0, ge=0.0)
+    gpus_per_worker: float = Field(default=1.0, ge=0.0, le=1_000)
     """GPUs of each worker, a fraction to share one; 0 leaves the GPUs alone."""

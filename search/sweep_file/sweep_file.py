@@ -3,22 +3,26 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from objectives.settings import DataSettings, Section, TrainSettings, ValidationSettings
 from search.sweep_file.file_errors import as_input_error
+from search.sweep_file.plain_data import check_plain
 from search.sweep_file.sections import BudgetSettings, SearchSettings, WorkerSettings
 from search.sweep_file.yaml_reading import read_yaml
 from spaces.errors import InputError
 
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?")
 OWN_RULES = ("audit", "none")
 # The content of the images is compared by fingerprint, so their path may change; recipes only add
 # points, as `enqueue` does.
 MAY_CHANGE = ("budget", "workers", "recipes", "data.path")
+
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 class SweepFile(Section):
@@ -41,7 +45,10 @@ class SweepFile(Section):
     @classmethod
     def _names_a_folder(cls, name: str) -> str:
         if not NAME_PATTERN.fullmatch(name):
-            raise ValueError("a name has letters, digits, dash, underscore and dot, at most 100")
+            raise ValueError(
+                "a name has letters of ASCII, digits, dash, underscore and dot, at most 100; it "
+                "begins with a letter or a digit and does not end with a dot"
+            )
         return name
 
     @field_validator("objective")
@@ -50,6 +57,17 @@ class SweepFile(Section):
         if not re.fullmatch(r"[\w.]+:\w+", name):
             raise ValueError("an objective is written 'your_module:attribute'")
         return name
+
+    def over(self, stored: "SweepFile") -> "SweepFile":
+        """Give this file with what it leaves out as a sweep that exists has it.
+
+        So a default that has changed since then refuses no sweep, and a file that leaves a key out
+        asks for no change. ``space`` and ``recipes`` are one value each.
+
+        Args:
+            stored: The file that the sweep was made from, as far as it has come since.
+        """
+        return _over(self, stored)
 
     def as_written(self) -> str:
         """Write the file with every default filled in, as it is stored with the sweep."""
@@ -101,11 +119,12 @@ def check_sweep(
         if not isinstance(section, Mapping):
             raise InputError(f"{origin}: data must be a section with keys, got {section!r}.")
         merged["data"] = {**section, "path": str(data.absolute())}
+    check_plain(merged, origin)
     try:
         file = SweepFile.model_validate(merged)
     except ValidationError as error:
         raise as_input_error(error, SweepFile, origin) from error
-    return _with_absolute_paths(file, folder or Path.cwd())
+    return _with_absolute_paths(file, folder or Path.cwd(), origin)
 
 
 def changes_that_affect_scores(old: SweepFile, new: SweepFile) -> list[str]:
@@ -132,14 +151,29 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _with_absolute_paths(file: SweepFile, folder: Path) -> SweepFile:
-    exclude = file.data.exclude
-    if exclude not in OWN_RULES:
-        exclude = str(_found(Path(exclude), folder))
-    changed = {"path": _found(file.data.path, folder), "exclude": exclude}
+def _over(given: AnySection, stored: AnySection) -> AnySection:
+    changes: dict[str, Any] = {}
+    for key in given.model_fields_set:
+        value, before = getattr(given, key), getattr(stored, key)
+        both = isinstance(value, Section) and isinstance(before, Section)
+        changes[key] = _over(value, before) if both else value
+    return stored.model_copy(update=changes)
+
+
+def _with_absolute_paths(file: SweepFile, folder: Path, origin: str) -> SweepFile:
+    changed: dict[str, Any] = {"path": _found(file.data.path, folder, origin, "data.path")}
+    if file.data.exclude not in OWN_RULES:
+        exclude = _found(Path(file.data.exclude), folder, origin, "data.exclude")
+        changed["exclude"] = str(exclude)
     return file.model_copy(update={"data": file.data.model_copy(update=changed)})
 
 
-def _found(path: Path, folder: Path) -> Path:
-    beside, here = folder / path.expanduser(), Path.cwd() / path.expanduser()
-    return here if here.exists() and not beside.exists() else beside
+def _found(path: Path, folder: Path, origin: str, key: str) -> Path:
+    try:
+        beside, here = folder / path.expanduser(), Path.cwd() / path.expanduser()
+        found = here if here.exists() and not beside.exists() else beside
+    except (OSError, RuntimeError) as error:  # Too long a name, or ~nobody.
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise InputError(f"{origin}: {key} = {str(path)!r} will not do: {reason}.") from error
+    check_plain(str(found), origin, key)
+    return found

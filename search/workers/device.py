@@ -1,16 +1,13 @@
 """Which GPUs there are, who gets which, and how many threads a worker on a CPU takes."""
 
 import os
-import re
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pynvml
+
 from search.sweep_file.sections import WorkerSettings
 from spaces.errors import InputError
-
-_LIST_TIMEOUT_S = 20
 
 
 @dataclass(frozen=True)
@@ -22,6 +19,11 @@ class Device:
     gpus: float = 0.0
     """How many GPUs that is, a fraction if it shares one."""
     threads: int = 1
+
+    @property
+    def n_sharing(self) -> int:
+        """How many workers of this kind fit on one GPU."""
+        return int(1 / self.gpus + 1e-9) if 0 < self.gpus < 1 else 1
 
     @property
     def name(self) -> str:
@@ -39,7 +41,7 @@ class Device:
 
 
 def find_gpus(visible: str | None) -> list[str]:
-    """List the GPUs of this machine without loading TensorFlow.
+    """List the GPUs of this machine, by NVIDIA's library and without loading TensorFlow.
 
     Args:
         visible: ``CUDA_VISIBLE_DEVICES``; None if it is not set.
@@ -49,19 +51,14 @@ def find_gpus(visible: str | None) -> list[str]:
         # CUDA ignores the first id that does not exist, and all after it: -1 is the usual one.
         valid = [not name.startswith("-") and name != "" for name in ids]
         return ids[: valid.index(False) if False in valid else len(ids)]
-    if shutil.which("nvidia-smi") is None:
-        return []
     try:
-        listed = subprocess.run(
-            ["nvidia-smi", "-L"],
-            capture_output=True,
-            text=True,
-            timeout=_LIST_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return re.findall(r"^GPU (\d+):", listed.stdout, flags=re.MULTILINE)
+        pynvml.nvmlInit()
+        try:
+            return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return []  # Without a driver there is no library to ask.
 
 
 def assign_devices(
@@ -82,8 +79,8 @@ def assign_devices(
     share = settings.gpus_per_worker
     if gpu_ids and share > 0:
         if share < 1:
-            each = int(1 / share + 1e-9)
-            return [Device((name,), share) for name in gpu_ids for _ in range(each)]
+            shared = [Device((name,), share) for name in gpu_ids]
+            return [device for device in shared for _ in range(device.n_sharing)]
         step = int(share)
         starts = range(0, len(gpu_ids) - step + 1, step)
         found = [Device(tuple(gpu_ids[i : i + step]), float(step)) for i in starts]
@@ -92,8 +89,13 @@ def assign_devices(
                 f"workers.gpus_per_worker = {share:g}, but this machine has {len(gpu_ids)} GPUs."
             )
         return found
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = cores or _usable_cores()
     return [Device(threads=max(1, cores // settings.count))] * settings.count
+
+
+def _usable_cores() -> int:
+    # macOS binds no process to cores.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_up_gpus(*, mixed_precision: bool = True) -> None:

@@ -1,5 +1,6 @@
 """Settings, connection, tables and command lines."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -42,6 +43,15 @@ def test_an_address_of_another_kind_is_refused_without_its_password(
 ) -> None:
     monkeypatch.setenv(URI_VARIABLE, uri)
     with pytest.raises(InputError, match=URI_VARIABLE) as refusal:
+        TrackingSettings.from_environment(Path("home"))
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_an_address_of_bytes_that_are_no_text_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(URI_VARIABLE, os.fsdecode(b"http://ann:s3cret@host/\xff"))
+    with pytest.raises(InputError, match=f"{URI_VARIABLE}.* no text in UTF-8") as refusal:
         TrackingSettings.from_environment(Path("home"))
     assert "s3cret" not in str(refusal.value)
 

@@ -106,7 +106,7 @@ def content(images_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> d
         "train": {"head_epochs": 4, "finetune_epochs": 0},
         "space": {"base": "small", "backbone": "small_cnn", "policy": ["none", "flip"]},
         "objective": "tiny_objective:score",
-        "search": {"sampler": "random", "race": False},
+        "search": {"sampler": "random", "pruner": "none"},
         "budget": {"trials": 6},
     }
 

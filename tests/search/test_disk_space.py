@@ -16,7 +16,7 @@ from search.sweep_file.sweep_file import check_sweep
 
 @pytest.fixture
 def settings(tmp_path: Path) -> RuntimeSettings:
-    return RuntimeSettings.from_environment({"FOLDSWEEP_HOME": str(tmp_path / "home")})
+    return RuntimeSettings(home=tmp_path / "home")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Devices, settings, budgets of time, reasons of failures: what needs no sweep to be tested."""
+"""Devices, budgets of time, reasons of failures: what needs no sweep to be tested."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 
 from search.ledger.crew import WorkerRow, gpu_hours, run_hours
 from search.ledger.storage import connect
-from search.settings import RuntimeSettings
 from search.study.rung import enters_rung
 from search.sweep_file.sections import BudgetSettings, WorkerSettings
 from search.workers.budget import time_is_up
@@ -78,19 +77,6 @@ def test_workers_on_a_cpu_share_its_cores_and_see_no_gpu() -> None:
     assert device.environment()["TF_NUM_INTRAOP_THREADS"] == "2"
     assert device.environment()["CUDA_VISIBLE_DEVICES"] == "-1"
     assert Device(("1", "2"), 2.0).environment() == {"CUDA_VISIBLE_DEVICES": "1,2"}
-
-
-def test_the_environment_says_where_sweeps_live(tmp_path: Path) -> None:
-    settings = RuntimeSettings.from_environment({"FOLDSWEEP_HOME": str(tmp_path)})
-    assert settings.storage_url == f"sqlite:///{tmp_path}/foldsweep.db"
-    assert settings.store_bytes == 50_000_000_000
-    assert RuntimeSettings.from_environment({}).home == Path.cwd() / "foldsweep-home"
-
-
-@pytest.mark.parametrize("size", ["much", "0", "-3", "nan", "inf"])
-def test_a_wrong_store_size_is_refused(size: str) -> None:
-    with pytest.raises(InputError, match="FOLDSWEEP_STORE_GB"):
-        RuntimeSettings.from_environment({"FOLDSWEEP_STORE_GB": size})
 
 
 @pytest.mark.parametrize(

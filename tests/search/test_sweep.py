@@ -108,7 +108,7 @@ def test_a_trial_that_fails_says_why_and_the_sweep_goes_on(
 
 def test_pruned_trials_count(content: Content) -> None:
     train = {"head_epochs": 12, "finetune_epochs": 0}
-    search = {"sampler": "random", "race": True, "burst": 2}
+    search = {"sampler": "random", "burst": 2}
     sweep = run(content, budget={"trials": 14}, train=train, search=search)
     counts = sweep.status().trials
     assert counts["done"] + counts["pruned"] == 14

@@ -322,6 +322,7 @@ COMMANDS = {
     "ui without a home": (("ui",), ("FOLDSWEEP_HOME",)),
     "an unknown option": (("launch", "a.yaml", "--jsno"), ("--json",)),
     "init into a folder that is not there": (("init", "none/a.yaml"), ("none",)),
+    "init with data of bytes that are no text": (("init", "--data", "\udcff"), ("--data", "UTF-8")),
 }
 
 

@@ -26,7 +26,7 @@ def sweep_content(**changes: Any) -> dict[str, Any]:
         "train": {"head_epochs": 2, "finetune_epochs": 0},
         "space": {"base": "small", "backbone": "small_cnn", "policy": "none"},
         "objective": "tests.search.tiny_objective:score",
-        "search": {"race": False},
+        "search": {"pruner": "none"},
         "budget": {"trials": 2},
         **changes,
     }
