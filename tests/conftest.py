@@ -1,9 +1,12 @@
 """What all tests share: a quiet TensorFlow, no outside storage, the ``shared`` marker."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.small_disk import CannotMountError, SmallDisk, mounted
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 
@@ -16,6 +19,16 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 # A developer's own storage and servers are never written to by a test.
 for name in ("FOLDSWEEP_HOME", "FOLDSWEEP_STORAGE_URL", "MLFLOW_TRACKING_URI"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A file system of a megabyte; skips with the reason where none can be mounted."""
+    try:
+        with mounted(tmp_path / "disk") as disk:
+            yield disk
+    except CannotMountError as error:
+        pytest.skip(str(error))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
