@@ -1,9 +1,10 @@
 """The peak of a process's anonymous memory: what it allocates, files that it maps left out."""
 
 import re
-import threading
 from pathlib import Path
 from types import TracebackType
+
+from spaces.periodic import Periodic
 
 SAMPLE_EVERY_S = 0.05
 _STATUS = Path("/proc/self/status")
@@ -17,12 +18,12 @@ class AnonymousMemory:
 
     def __init__(self) -> None:
         self.peak_mb = 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="anonymous-memory", daemon=True)
+        self._thread = Periodic(self._sample, every_s=SAMPLE_EVERY_S, name="anonymous-memory")
 
     def __enter__(self) -> "AnonymousMemory":
         """Begin to sample."""
-        self._thread.start()
+        self._sample()
+        self._thread.__enter__()
         return self
 
     def __exit__(
@@ -32,14 +33,10 @@ class AnonymousMemory:
         trace: TracebackType | None,
     ) -> None:
         """End sampling."""
-        self._ended.set()
-        self._thread.join()
+        self._thread.__exit__(kind, error, trace)
 
-    def _watch(self) -> None:
-        while True:
-            self.peak_mb = max(self.peak_mb, anonymous_mb())
-            if self._ended.wait(SAMPLE_EVERY_S):
-                return
+    def _sample(self) -> None:
+        self.peak_mb = max(self.peak_mb, anonymous_mb())
 
 
 def anonymous_mb() -> float:

@@ -54,22 +54,23 @@ def connect(settings: TrackingSettings) -> "MlflowClient":
         raise UnavailableError(f"MLflow's file {path} cannot be written: {error}") from None
 
 
-def check_reachable(settings: TrackingSettings) -> None:
-    """Ask whether the server's port is open, which takes no longer than a few seconds.
+def check_reachable(settings: TrackingSettings, *, timeout_s: float = _CONNECT_TIMEOUT_S) -> None:
+    """Ask whether the server's port is open.
+
+    Args:
+        settings: The MLflow to ask.
+        timeout_s: How long to wait for each of its addresses, with a few seconds as the most.
 
     Raises:
         UnavailableError: If nothing listens there. A SQLite file is always reachable.
     """
     if not settings.is_server:
         return
+    parts = urlsplit(settings.uri)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    timeout_s = min(timeout_s, _CONNECT_TIMEOUT_S)
     try:
-        parts = urlsplit(settings.uri)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as error:
-        reason = redact(str(error), settings.uri)
-        raise InputError(f"{URI_VARIABLE} {settings.shown_uri!r} is no URL: {reason}") from None
-    try:
-        with socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_TIMEOUT_S):
+        with socket.create_connection((parts.hostname or "", port), timeout=max(timeout_s, 0.1)):
             return
     except OSError as error:
         raise UnavailableError(

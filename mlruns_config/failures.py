@@ -4,6 +4,8 @@ from enum import Enum
 
 from mlflow.exceptions import MlflowException
 
+from spaces.files import FULL_DISK
+
 SENDING_ERRORS = (MlflowException, OSError, ValueError, TypeError)
 """What a call into MLflow raises when something is wrong with the value, the server or the disk."""
 
@@ -21,6 +23,8 @@ def judge(error: BaseException) -> Failure:
     """Classify what a call into MLflow raised."""
     if isinstance(error, MlflowException):
         return _BY_CODE.get(error.error_code, Failure.WAIT)
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return Failure.WAIT
     # requests' errors are OSErrors, some of them ValueErrors too; protobuf raises the bare ones.
     if isinstance(error, (ValueError, TypeError)) and not isinstance(error, OSError):
         return Failure.REFUSED

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -30,12 +31,24 @@ class TrackingSettings:
     """Folder of the artifacts beside a SQLite file; None where a server decides."""
 
     def __post_init__(self) -> None:
-        """Refuse what is neither a server nor a SQLite file."""
+        """Refuse what is neither a server nor a SQLite file, or no URL."""
         if not re.match(r"https?://[^/]|sqlite:///.", self.uri):
             raise InputError(
                 f"{URI_VARIABLE} is {redact(self.uri)!r}; known: a server (http://host:5000) or a "
                 "SQLite file (sqlite:////folder/mlflow.db). For another database, start "
                 "'mlflow server' on it and give the server's address."
+            )
+        if self.is_server and (fault := _fault_of(self.uri)):
+            shown = redact(f"{self.uri!r}, which is no URL: {fault}", self.uri)
+            raise InputError(
+                f"{URI_VARIABLE} is {shown}; known: http://host:5000, http://[::1]:5000, "
+                "https://user:password@host. Write other characters of a user or password as "
+                "%-codes, and those of a host as xn--..."
+            )
+        if not self.is_server and re.search(r"[?%\ud800-\udfff]", self.uri):
+            raise InputError(
+                f"MLflow's file cannot be {self.uri!r}: its path may hold neither '?' nor '%' nor "
+                f"what is not UTF-8; set {URI_VARIABLE} to another, or use another home."
             )
 
     @property
@@ -88,3 +101,16 @@ def prepare_sending() -> None:
     """
     prepare_mlflow_environment()
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+
+def _fault_of(uri: str) -> str | None:
+    """Say what keeps a server's address from being a URL."""
+    if not uri.isascii() or re.search(r"[\x00-\x20\x7f]", uri):
+        return "it holds a blank or a character that is not ASCII"
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        host.encode("idna")  # As the socket will: no empty part, and none above 63 characters.
+        return None if host and parts.port != 0 else "it has no host, or port 0"
+    except ValueError as error:
+        return str(error)

@@ -1,7 +1,8 @@
 """How busy the machine is during a run: CPU, memory, disk, network, GPU."""
 
 import logging
-import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import psutil
 from mlruns_config.names import SYSTEM_PREFIX
 from mlruns_config.outbox.outbox import RunSpool
 from mlruns_config.settings import prepare_mlflow_environment
+from spaces.errors import UnavailableError
+from spaces.periodic import Periodic
 
 if TYPE_CHECKING:
     from mlflow.system_metrics.metrics.base_metrics_monitor import BaseMetricsMonitor
@@ -21,19 +24,38 @@ class SystemMetrics:
     """Samples MLflow's own monitors into a run, under the names that MLflow's UI expects.
 
     MLflow's ready-made thread asks the server before every sample and ends with the first failure;
-    this one only writes to the spool. Use it as a context manager around the trial.
+    this one only writes to the spool. Use it as a context manager around an attempt at the trial.
+
+    Args:
+        run: Where the samples go.
+        first_step: Seconds since the trial first began: the steps are such seconds, so that those
+            of a later attempt follow those of an earlier one.
+        is_held: Asked before each sample; False ends the sampling, as the trial is another's.
+        interval_s: Between two samples.
     """
 
-    def __init__(self, run: RunSpool, *, interval_s: float = 10.0):
+    def __init__(
+        self,
+        run: RunSpool,
+        *,
+        first_step: int = 0,
+        is_held: Callable[[], bool] = lambda: True,
+        interval_s: float = 10.0,
+    ):
         self._monitors = _monitors()
         self._run = run
-        self._interval_s = interval_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample, name="system-metrics", daemon=True)
+        self._first_step = first_step
+        self._is_held = is_held
+        self._began_s = 0.0
+        self._next_step = first_step
+        self._thread = Periodic(
+            self._sample, every_s=interval_s, name="system-metrics", at_once=True
+        )
 
     def __enter__(self) -> "SystemMetrics":
         """Start sampling."""
-        self._thread.start()
+        self._began_s = time.monotonic()
+        self._thread.__enter__()
         return self
 
     def __exit__(
@@ -43,18 +65,21 @@ class SystemMetrics:
         trace: TracebackType | None,
     ) -> None:
         """Stop sampling, so that nothing follows the end of the run."""
-        self._stop.set()
-        self._thread.join(timeout=10.0)
+        self._thread.__exit__(kind, error, trace)
 
-    def _sample(self) -> None:
-        step = 0
-        while not self._stop.wait(self._interval_s if step else 0.0):
-            try:
-                self._run.metrics(_read(self._monitors), step)
-            except (OSError, RuntimeError, psutil.Error) as error:
-                _logger.warning("no more system metrics for this run: %s", error)
-                return
-            step += 1
+    def _sample(self) -> bool:
+        """Write one sample; True if it was the last."""
+        if not self._is_held():
+            return True
+        elapsed_s = int(time.monotonic() - self._began_s)
+        step = max(self._first_step + elapsed_s, self._next_step)
+        try:
+            self._run.metrics(_read(self._monitors), step)
+        except (OSError, RuntimeError, psutil.Error, UnavailableError) as error:
+            _logger.warning("no more system metrics for this run: %s", error)
+            return True
+        self._next_step = step + 1
+        return False
 
 
 def _monitors() -> "list[BaseMetricsMonitor]":

@@ -1,10 +1,13 @@
 """What all tests share: a quiet TensorFlow, no outside storage, the ``shared`` marker."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.small_disk import CannotMountError, SmallDisk, mounted
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 
@@ -21,6 +24,16 @@ for name in [*os.environ]:
 # How long an example takes says more about what else the machine does.
 settings.register_profile("foldsweep", deadline=None)
 settings.load_profile("foldsweep")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A file system of a megabyte; skips with the reason where none can be mounted."""
+    try:
+        with mounted(tmp_path / "disk") as disk:
+            yield disk
+    except CannotMountError as error:
+        pytest.skip(str(error))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,9 @@
 
 MLflow drops a metric whose key, step, time and value it has; params that are set already are left
 out here; tags, status and artifacts are written over; a data set is linked to a run once.
+
+Of an attempt that a later one has followed, only metrics with a time of the storage are sent: that
+row was written while the attempt held its trial.
 """
 
 import logging
@@ -21,7 +24,7 @@ from mlruns_config.settings import TrackingSettings
 from spaces.redact import redact
 
 if TYPE_CHECKING:
-    from mlflow.entities import Param
+    from mlflow.entities import Param, Run
 
 _logger = logging.getLogger(__name__)
 
@@ -70,34 +73,58 @@ class Delivery:
     def _send(self, group: list[Message]) -> None:
         run, kind = group[0].run, group[0].kind
         if kind == "metrics":
-            self._log_batches(run, kind, metric_entities(group))
-        elif kind == "tags":
+            self._send_metrics(run, group)
+        elif kind == "artifact":
+            for message in group:
+                self._guarded(run, kind, message, partial(self._send_artifact, message))
+        else:
+            with self._runs.holding(run) as found:
+                if found is not None:
+                    self._send_held(found, group)
+                elif kind != "open":
+                    self._log_left_out(run, kind)
+
+    def _send_metrics(self, run: RunReference, group: list[Message]) -> None:
+        if not all(message.body["stored"] for message in group) and not self._runs.is_held(run):
+            group = [message for message in group if message.body["stored"]]
+        self._log_batches(run, "metrics", metric_entities(group))
+
+    def _send_held(self, found: "Run", group: list[Message]) -> None:
+        """Send what only the attempt that holds the run may say."""
+        run, kind = group[0].run, group[0].kind
+        if kind == "tags":
             self._log_batches(run, kind, tag_entities(group))
         elif kind == "params":
-            self._log_batches(run, kind, self._new_params(run, param_entities(group)))
-        elif kind == "open":
-            self._runs.begin(run)
-        else:
+            self._log_batches(run, kind, _new_params(found, param_entities(group)))
+        elif kind == "dataset":
             for message in group:
-                self._guarded(run, kind, message, partial(self._send_single, message))
+                self._guarded(run, kind, message, partial(self._send_dataset, message))
+        elif kind == "finish":
+            for message in group:
+                self._runs.end(run, message.body["status"], message.time_ms)
 
-    def _send_single(self, message: Message) -> None:
-        run_id = self._runs.run_id(message.run)
-        if message.kind == "finish":
-            self._runs.end(message.run, message.body["status"], message.time_ms)
-        elif message.kind == "dataset":
-            fields = {**message.body, "classes": tuple(message.body["classes"])}
-            self._client.log_inputs(run_id, [DatasetInfo(**fields).to_input()])
-        else:
-            self._send_artifact(run_id, message)
+    def _send_dataset(self, message: Message) -> None:
+        info = DatasetInfo(**{**message.body, "classes": tuple(message.body["classes"])})
+        self._client.log_inputs(self._runs.run_id(message.run), [info.to_input()])
 
-    def _send_artifact(self, run_id: str, message: Message) -> None:
+    def _send_artifact(self, message: Message) -> None:
         copy = self._spool_folder / message.body["file"]
         if not copy.exists():
             return  # It was sent before a crash: the copy goes when MLflow has it.
-        self._client.log_artifact(run_id, copy, message.body["folder"] or None)
+        # Not under the lock of the runs, as an upload may take long; nothing but a later attempt's
+        # own file of the same name could come between, and that one comes after a whole trial.
+        if self._runs.is_held(message.run):
+            run_id = self._runs.run_id(message.run)
+            self._client.log_artifact(run_id, copy, message.body["folder"] or None)
+        else:
+            self._log_left_out(message.run, message.kind)
         copy.unlink()
         copy.parent.rmdir()
+
+    def _log_left_out(self, run: RunReference, kind: str) -> None:
+        _logger.info(
+            "a later attempt has begun at %s: %s of attempt %d left out", run.key, kind, run.attempt
+        )
 
     def _log_batches(self, run: RunReference, kind: str, entities: Sequence[Any]) -> None:
         for batch in batches(entities, kind):
@@ -114,16 +141,6 @@ class Delivery:
             middle = len(batch) // 2
             self._log_halving(run, kind, batch[:middle])
             self._log_halving(run, kind, batch[middle:])
-
-    def _new_params(self, run: RunReference, params: "list[Param]") -> "list[Param]":
-        """Leave out params that the run has: an earlier attempt, or this one before a crash."""
-        known = self._client.get_run(self._runs.run_id(run)).data.params
-        for param in params:
-            if known.get(param.key, param.value) != param.value:
-                _logger.warning(
-                    "param %s of %s stays %r", param.key, run.key, known[param.key][:100]
-                )
-        return [param for param in params if param.key not in known]
 
     def _is_active(self, run: RunReference) -> bool:
         found = self._client.get_run(self._runs.run_id(run))
@@ -150,3 +167,14 @@ class Delivery:
             raise error
         reason = redact(str(error), self._settings.uri)[:2000]
         set_aside(self._spool_folder, kind, run.key, content, reason)
+
+
+def _new_params(found: "Run", params: "list[Param]") -> "list[Param]":
+    """Leave out params that the run has: an earlier attempt, or this one before a crash."""
+    known = found.data.params
+    for param in params:
+        if known.get(param.key, param.value) != param.value:
+            _logger.warning(
+                "param %s of run %s stays %r", param.key, found.info.run_id, known[param.key][:100]
+            )
+    return [param for param in params if param.key not in known]

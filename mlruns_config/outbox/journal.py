@@ -5,84 +5,106 @@ handed to the operating system before the writer goes on, so it outlives ``kill 
 disk itself (fsync) at once where it is said to be durable, otherwise within a second or so.
 """
 
-import logging
-import os
 import shutil
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mlruns_config.outbox.messages import Message
+from mlruns_config.outbox.segment import OpenSegment
+from spaces.errors import UnavailableError
+from spaces.files import disk_full_is_unavailable, replacing, sync_folder
 
-_logger = logging.getLogger(__name__)
 _SEGMENT_BYTES = 1_000_000
 _SYNC_INTERVAL_S = 1.0
 
 
 class Journal:
-    """Appends messages on one side and gives them out in order on the other; thread-safe."""
+    """Appends messages on one side and gives them out in order on the other; thread-safe.
+
+    Args:
+        folder: The spool; it is made if need be.
+
+    Raises:
+        DiskFullError: If the disk is full.
+        UnavailableError: If the folder can't be written.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
         self._files = folder / "files"
         self._lock = threading.Lock()
-        self._open: tuple[int, Path] | None = None
-        self._open_bytes = 0
+        self._open: OpenSegment | None = None
         self._synced_s = 0.0
-        self._torn = False
-        self._files.mkdir(parents=True, exist_ok=True)
-        for left_open in folder.glob("*.open"):
-            left_open.rename(left_open.with_suffix(".jsonl"))
+        with _writing(folder):
+            self._files.mkdir(parents=True, exist_ok=True)
+            for left_open in folder.glob("*.open"):
+                left_open.rename(left_open.with_suffix(".jsonl"))
         self._number = max((int(path.stem) for path in self.segments()), default=0)
 
-    def append(self, message: Message, *, durable: bool) -> bool:
+    def append(self, message: Message, *, durable: bool) -> None:
         """Write one message.
 
         Args:
             message: What to send.
             durable: Wait until it and all before it are on the disk.
 
-        Returns:
-            False if the disk did not take it: logged, never raised, as training goes on.
+        Raises:
+            DiskFullError: If the disk is full; nothing of the message stays then.
+            UnavailableError: If the spool can't be written for another reason; the same.
         """
-        with self._lock:
-            try:
-                self._write(message.to_line())
-                self._sync_when_due(durable)
-            except OSError as error:
-                self._torn = True
-                _logger.error("lost a %s message for MLflow: %s", message.kind, error)
-                return False
-            return True
+        with self._lock, _writing(self.folder):
+            now_s = time.monotonic()
+            sync = durable or now_s - self._synced_s > _SYNC_INTERVAL_S
+            self._segment_with_room().append(message.to_line(), sync=sync)
+            self._synced_s = now_s if sync else self._synced_s
 
-    def keep_file(self, path: Path) -> str:
+    def keep_file(self, source: BinaryIO, name: str) -> str:
         """Copy a file into the spool.
 
+        Args:
+            source: The content.
+            name: What the copy is called.
+
         Returns:
-            Where it lies, relative to the spool folder; the file keeps its name.
+            Where it lies, relative to the spool folder.
 
         Raises:
-            OSError: If it can't be read or copied.
+            DiskFullError: If the disk is full; nothing of the copy stays then.
+            UnavailableError: If the spool can't be written for another reason; the same.
         """
         place = self._files / uuid.uuid4().hex
-        place.mkdir()
-        copy = place / path.name
-        shutil.copyfile(path, copy)
-        with copy.open("rb") as file:
-            os.fsync(file.fileno())
-        _sync_folder(place)
-        return str(copy.relative_to(self.folder))
+        try:
+            with _writing(place / name):
+                with replacing(place / name) as copy:
+                    shutil.copyfileobj(source, copy)
+                sync_folder(self._files)
+        except UnavailableError:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        return str((place / name).relative_to(self.folder))
+
+    def drop_file(self, kept: str) -> None:
+        """Remove a copy of :meth:`keep_file` that is not to be sent after all."""
+        shutil.rmtree((self.folder / kept).parent, ignore_errors=True)
 
     def segments(self) -> list[Path]:
         """List the complete segments, oldest first."""
         return sorted(self.folder.glob("*.jsonl"))
 
     def oldest(self) -> Path | None:
-        """Give the oldest segment, closing the one being written if there is no other."""
+        """Give the oldest segment, closing the one being written if there is no other.
+
+        Raises:
+            OSError: If the disk does not let it be closed; nothing is lost then.
+        """
         waiting = self.segments()
         if not waiting:
-            self._seal()
+            self.seal()
             waiting = self.segments()
         return waiting[0] if waiting else None
 
@@ -92,46 +114,43 @@ class Journal:
             return self._open is None and not self.segments()
 
     def unsent(self) -> int:
-        """Count the messages that wait."""
-        self._seal()
-        return sum(_lines(path) for path in self.segments())
+        """Count the messages that wait, in complete segments and in the one being written."""
+        with self._lock:
+            return sum(map(_lines, [*self.segments(), *self.folder.glob("*.open")]))
 
-    def close(self) -> None:
-        """Complete the segment that is being written."""
-        self._seal()
+    def seal(self) -> None:
+        """Complete the segment that is being written.
 
-    def _write(self, line: bytes) -> None:
-        if self._open is not None and self._open_bytes >= _SEGMENT_BYTES:
-            _seal_file(*self._open)
-            self._open = None
+        Raises:
+            OSError: If the disk does not let it be closed; nothing is lost then.
+        """
+        # Under the lock, or somebody would see neither the open nor the complete segment.
+        with self._lock:
+            self._seal()
+
+    def _segment_with_room(self) -> OpenSegment:
+        if self._open is not None and self._open.n_bytes >= _SEGMENT_BYTES:
+            self._seal()
         if self._open is None:
-            self._open = self._next_file()
-        if self._torn:
-            line = b"\n" + line
-        rest = memoryview(line)
-        while rest:
-            rest = rest[os.write(self._open[0], rest) :]
-        self._torn = False
-        self._open_bytes += len(line)
-
-    def _next_file(self) -> tuple[int, Path]:
-        self._number += 1
-        self._open_bytes = 0
-        path = self.folder / f"{self._number:08d}.open"
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), path
-
-    def _sync_when_due(self, durable: bool) -> None:
-        now_s = time.monotonic()
-        if self._open is not None and (durable or now_s - self._synced_s > _SYNC_INTERVAL_S):
-            os.fsync(self._open[0])
-            self._synced_s = now_s
+            self._number += 1
+            self._open = OpenSegment(self.folder / f"{self._number:08d}.open")
+        return self._open
 
     def _seal(self) -> None:
-        with self._lock:
-            # Under the lock, or somebody would see neither the open nor the complete segment.
-            if self._open is not None:
-                _seal_file(*self._open)
-                self._open = None
+        if self._open is not None:
+            self._open.seal()
+            self._open = None
+            sync_folder(self.folder)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Explain what kept a file or folder of the spool from being written."""
+    try:
+        with disk_full_is_unavailable(f"{path} is written, for MLflow"):
+            yield
+    except OSError as error:
+        raise UnavailableError(f"{path}, for MLflow, cannot be written: {error}") from error
 
 
 def _lines(path: Path) -> int:
@@ -139,18 +158,3 @@ def _lines(path: Path) -> int:
         return path.read_bytes().count(b"\n")
     except FileNotFoundError:
         return 0  # It was sent while we looked.
-
-
-def _seal_file(descriptor: int, path: Path) -> None:
-    os.fsync(descriptor)
-    os.close(descriptor)
-    path.rename(path.with_suffix(".jsonl"))
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,8 +18,10 @@ class RunReference:
     name: str
     run_id: str | None
     """The run to go on with, if it was known when the message was written."""
-    opened_ms: int
-    """When this attempt at the trial began, in milliseconds since 1970."""
+    attempt: int
+    """Counts up with each claim of the trial: a later attempt takes the run from an earlier one."""
+    began_ms: int
+    """When the trial first began, in milliseconds since 1970: where a new run starts."""
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,32 @@
 """Results on their way to MLflow: written to disk at once, sent in the background.
 
-Training never waits for MLflow and never fails because of it. What a process could not send, a
-later one sends with :func:`drain`.
+Training never waits for MLflow and never fails because of it; only a full disk stops it. What a
+process could not send, another one sends with :func:`drain`.
 """
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
+from mlruns_config.client import check_reachable
 from mlruns_config.dataset import DatasetInfo
 from mlruns_config.outbox.journal import Journal
 from mlruns_config.outbox.messages import Kind, Message, RunReference
-from mlruns_config.outbox.rejected import has_rejected
+from mlruns_config.outbox.ownership import spool_folders
 from mlruns_config.outbox.sender import Sender
+from mlruns_config.outbox.spool import take, take_over
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import InputError, UnavailableError
 from spaces.redact import redact
 
 _logger = logging.getLogger(__name__)
-_OWNER_LOCK = "owner.lock"
-RunEnd = Literal["FINISHED", "FAILED", "KILLED"]
+_LAST_WORD_S = 0.3
+"""How long a sender may take after its time to end in order."""
+RunEnd = Literal["FINISHED", "FAILED", "KILLED", "SCHEDULED"]
+"""MLflow's own words; SCHEDULED is a trial that was given back and waits for a worker."""
 
 
 class Outbox:
@@ -47,31 +48,39 @@ class Outbox:
                 raises, it is called again.
 
         Raises:
-            UnavailableError: If another process has the folder.
+            DiskFullError: If the disk is full.
+            UnavailableError: If another process has the folder, or it can't be written.
         """
-        self._folder = folder
-        self._owner = _owner_lock(folder)
-        try:
-            self._owner.acquire(timeout=0)
-        except Timeout:
-            raise UnavailableError(
-                f"the spool folder {folder} belongs to a running process; give every worker its own"
-            ) from None
-        self._journal = Journal(folder)
+        self._spool = take(folder)
+        self._journal = self._spool.journal
         self._sender = Sender(settings, self._journal, on_run=on_run)
         self._sender.start()
 
     def open_run(
-        self, experiment: str, key: str, name: str, *, run_id: str | None = None
+        self,
+        experiment: str,
+        key: str,
+        name: str,
+        *,
+        attempt: int,
+        began_ms: int | None = None,
+        run_id: str | None = None,
     ) -> "RunSpool":
         """Begin a run, or go on with it: MLflow gets exactly one run for each key.
 
-        A run that exists is set back to RUNNING and keeps its params and metrics.
+        A run that exists keeps its params and metrics. A later attempt than the run's takes it
+        over and sets it to RUNNING; from then on, of what earlier attempts say only metrics with a
+        time of the storage arrive. So whoever ends the run of a worker that died opens it as the
+        attempt after. MLflow cannot take a time of end back: a run that had ended shows it until it
+        ends again.
 
         Args:
             experiment: The experiment's name; it is created if it does not exist.
             key: Unique among all trials, such as ``"<sweep id>/<trial number>"``.
             name: What a person reads in the list of runs.
+            attempt: Which claim of the trial this is, as the storage counts them; at least 0.
+            began_ms: When the trial first began, in milliseconds since 1970; a run that is new to
+                MLflow starts there. Now, if not given.
             run_id: The run to go on with, if it is known; else it is found by its key.
 
         Raises:
@@ -79,7 +88,8 @@ class Outbox:
         """
         if not key or any(character in key for character in "'\"`\\\n"):
             raise InputError(f"a run's key must be without quotes and backslashes, got {key!r}")
-        run = RunReference(experiment, key, name, run_id, opened_ms=_now_ms())
+        began_ms = _now_ms() if began_ms is None else began_ms
+        run = RunReference(experiment, key, name, run_id, attempt, began_ms)
         spool = RunSpool(self._journal, run)
         spool.write("open", {}, durable=True)
         self._sender.notify()
@@ -90,20 +100,30 @@ class Outbox:
         return self._sender.flush(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
-        """Send what is left and give the folder back; True if everything was sent."""
+        """Send what is left and give the folder back, in ``timeout_s`` and half a second at most.
+
+        Returns:
+            True if everything was sent; what was not is on the disk for :func:`drain`.
+        """
         deadline_s = time.monotonic() + timeout_s
-        flushed = self._sender.flush(timeout_s)
-        self._sender.stop()
-        self._sender.join(timeout=max(deadline_s - time.monotonic(), 1.0))
-        self._journal.close()
+        is_sent = self._sender.flush(timeout_s)
+        _end(self._sender, deadline_s)
+        try:
+            self._journal.seal()
+        except OSError as error:
+            _logger.warning("the spool for MLflow is not known to be on the disk: %s", error)
         # A sender that hangs in a request still uses the folder: it stays locked while we live.
         if not self._sender.is_alive():
-            _give_back(self._folder, self._journal, self._owner)
-        return flushed
+            self._spool.give_back()
+        return is_sent
 
 
 class RunSpool:
-    """What is to be known about one run; every call writes to disk and returns at once."""
+    """What is to be known about one run; every call writes to disk and returns at once.
+
+    Every call raises DiskFullError if the disk is full and UnavailableError if the spool can't be
+    written for another reason. Nothing of that message is kept then; all before it is.
+    """
 
     def __init__(self, journal: Journal, run: RunReference):
         self._journal = journal
@@ -117,15 +137,21 @@ class RunSpool:
         """Set tags; passwords in URLs are hidden."""
         self.write("tags", _plain_texts(values), durable=True)
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Add one value to each of these metrics, at the present time.
+    def metrics(
+        self, values: Mapping[str, float], step: int = 0, *, time_ms: int | None = None
+    ) -> None:
+        """Add one value to each of these metrics.
 
         Args:
             values: Numbers; nan and infinities are numbers too.
             step: Where the values stand on the charts' axis, such as the epoch.
+            time_ms: When the storage took them, in milliseconds since 1970: with the same time,
+                sending again adds nothing. Without it they are of the present, and are left out
+                once a later attempt has begun.
         """
         numbers = {name: _plain_number(value) for name, value in values.items()}
-        self.write("metrics", {"step": int(step), "values": numbers}, durable=False)
+        body = {"step": int(step), "values": numbers, "stored": time_ms is not None}
+        self.write("metrics", body, durable=False, time_ms=time_ms)
 
     def dataset(self, info: DatasetInfo) -> None:
         """Name the data set that the run learns from."""
@@ -136,7 +162,7 @@ class RunSpool:
         """Keep a file with the run; it is copied at once, and the original may change after.
 
         Args:
-            path: A file; if it can't be copied, that is logged and the run goes without it.
+            path: A file; if it can't be opened, that is logged and the run goes without it.
             folder: Where among the run's artifacts, such as ``"curves"``.
 
         Raises:
@@ -146,19 +172,33 @@ class RunSpool:
         if place.is_absolute() or ".." in place.parts:
             raise ValueError(f"an artifact's folder lies inside its run, got {folder!r}")
         try:
-            copy = self._journal.keep_file(path)
+            source = path.open("rb")
         except OSError as error:
             _logger.error("artifact %s of run %s is lost: %s", path, self._run.name, error)
             return
-        self.write("artifact", {"file": copy, "folder": folder}, durable=True)
+        with source:
+            kept = self._journal.keep_file(source, path.name)
+        try:
+            self.write("artifact", {"file": kept, "folder": folder}, durable=True)
+        except UnavailableError:
+            self._journal.drop_file(kept)
+            raise
 
-    def finish(self, status: RunEnd = "FINISHED") -> None:
-        """End the run; all that was written before is on the disk when this returns."""
-        self.write("finish", {"status": status}, durable=True)
+    def finish(self, status: RunEnd = "FINISHED", *, time_ms: int | None = None) -> None:
+        """End this attempt; all that was written before is on the disk when this returns.
 
-    def write(self, kind: Kind, body: Mapping[str, Any], *, durable: bool) -> None:
-        """Spool one message of this run."""
-        self._journal.append(Message(self._run, kind, body, _now_ms()), durable=durable)
+        Args:
+            status: SCHEDULED leaves the run without a time of end.
+            time_ms: When it ended, in milliseconds since 1970; now, if not given.
+        """
+        self.write("finish", {"status": status}, durable=True, time_ms=time_ms)
+
+    def write(
+        self, kind: Kind, body: Mapping[str, Any], *, durable: bool, time_ms: int | None = None
+    ) -> None:
+        """Spool one message of this run, of the present time if none is given."""
+        time_ms = _now_ms() if time_ms is None else time_ms
+        self._journal.append(Message(self._run, kind, body, time_ms), durable=durable)
 
 
 def drain(
@@ -170,6 +210,9 @@ def drain(
 ) -> int:
     """Send what processes that no longer live left behind.
 
+    Any number of processes may do so at the same time. Where nothing was left, it takes no more
+    than a look at the folder; where MLflow is not there, no longer than it takes to find out.
+
     Args:
         settings: The MLflow to send to.
         folder: A spool folder, or the parent of several.
@@ -180,46 +223,32 @@ def drain(
         The number of messages that still wait; those of living processes don't count.
     """
     deadline_s = time.monotonic() + timeout_s
-    locks = sorted([*folder.glob(_OWNER_LOCK), *folder.glob(f"*/{_OWNER_LOCK}")])
-    return sum(_drain_one(settings, lock.parent, deadline_s, on_run) for lock in locks)
+    waiting = [spool for path in spool_folders(folder) if (spool := take_over(path))]
+    can_send = bool(waiting) and _is_reachable(settings, timeout_s)
+    for spool in waiting:
+        if can_send and time.monotonic() < deadline_s:
+            sender = Sender(settings, spool.journal, on_run=on_run, on_end=spool.give_back)
+            sender.start()
+            sender.flush(max(deadline_s - time.monotonic(), 0.0))
+            _end(sender, deadline_s)
+        else:
+            spool.give_back()
+    return sum(spool.journal.unsent() for spool in waiting)
 
 
-def _drain_one(
-    settings: TrackingSettings,
-    folder: Path,
-    deadline_s: float,
-    on_run: Callable[[str, str], None] | None,
-) -> int:
-    owner = _owner_lock(folder)
+def _is_reachable(settings: TrackingSettings, timeout_s: float) -> bool:
     try:
-        owner.acquire(timeout=0)
-    except Timeout:
-        return 0
-    journal = Journal(folder)
-    if journal.is_empty():
-        _give_back(folder, journal, owner)
-        return 0
-    sender = Sender(
-        settings, journal, on_run=on_run, on_end=lambda: _give_back(folder, journal, owner)
-    )
-    sender.start()
-    sender.flush(max(deadline_s - time.monotonic(), 0.0))
+        check_reachable(settings, timeout_s=timeout_s)
+    except UnavailableError as error:
+        _logger.info("%s", error)
+        return False
+    return True
+
+
+def _end(sender: Sender, deadline_s: float) -> None:
+    """Let the sender end after the request in hand, but wait little longer than the deadline."""
     sender.stop()
-    sender.join(timeout=1.0)
-    return journal.unsent()
-
-
-def _owner_lock(folder: Path) -> FileLock:
-    folder.mkdir(parents=True, exist_ok=True)
-    # Taken in one thread and given back in another.
-    return FileLock(folder / _OWNER_LOCK, thread_local=False)
-
-
-def _give_back(folder: Path, journal: Journal, owner: FileLock) -> None:
-    """Remove a spool in which nothing waits, and let others have the folder."""
-    if journal.is_empty() and not has_rejected(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-    owner.release()
+    sender.join(timeout=max(deadline_s - time.monotonic(), _LAST_WORD_S))
 
 
 def _plain_texts(values: Mapping[str, Any]) -> dict[str, str]:

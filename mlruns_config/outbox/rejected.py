@@ -6,6 +6,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from spaces.files import replacing
+
 _logger = logging.getLogger(__name__)
 FOLDER_NAME = "rejected"
 
@@ -19,12 +21,16 @@ def set_aside(spool_folder: Path, kind: str, key: str, content: Any, reason: str
         key: The key of its run.
         content: Anything that JSON can say.
         reason: Why it was refused, without passwords.
+
+    Raises:
+        DiskFullError: If the disk is full.
+        OSError: If it can't be written for another reason.
     """
     folder = spool_folder / FOLDER_NAME
-    folder.mkdir(exist_ok=True)
     path = folder / f"{kind}-{uuid.uuid4().hex}.json"
     document = {"kind": kind, "key": key, "reason": reason, "content": content}
-    path.write_text(json.dumps(document, default=str, indent=1))
+    with replacing(path) as file:
+        file.write(json.dumps(document, default=str, indent=1).encode())
     _logger.error("MLflow refused %s of %s: %s (kept in %s)", kind, key, reason, path)
 
 

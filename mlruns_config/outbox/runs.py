@@ -1,7 +1,8 @@
-"""Exactly one run of MLflow for each key."""
+"""Exactly one run of MLflow for each key, in the hands of the latest attempt at its trial."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from mlruns_config.client import find_or_create_experiment
-from mlruns_config.names import TAG_KEY, TAG_OPENED_MS
+from mlruns_config.names import TAG_ATTEMPT, TAG_KEY
 from mlruns_config.outbox.messages import RunReference
 from mlruns_config.settings import TrackingSettings
 
@@ -21,7 +22,14 @@ _logger = logging.getLogger(__name__)
 
 
 class RunFinder:
-    """Knows the run of each key, and finds or creates it the first time."""
+    """Knows the run of each key, and finds or creates it the first time.
+
+    Args:
+        client: Of an MLflow that has answered.
+        settings: Of the same MLflow.
+        lock_path: Shared by all who may write to the same runs from this machine.
+        on_run: Told key and run id when a run is new here.
+    """
 
     def __init__(
         self,
@@ -32,17 +40,15 @@ class RunFinder:
     ):
         self._client = client
         self._settings = settings
-        self._lock_path = lock_path
+        self._lock = FileLock(lock_path)
         self._on_run = on_run
         self._known: dict[str, str] = {}
-        self._made: set[tuple[str, int]] = set()
-        """Runs made here, with the attempt they were made for: MLflow has them as RUNNING."""
 
     def run_id(self, run: RunReference) -> str:
         """Give the id of the run; ``on_run`` hears of it when it is new here."""
         if run.key not in self._known:
             # Without the lock, two processes that open the same key at once would both find none.
-            with FileLock(self._lock_path):
+            with self._lock:
                 run_id = self._given(run) or self._tagged_or_new(run)
             if self._on_run is not None:
                 self._on_run(run.key, run_id)
@@ -53,25 +59,41 @@ class RunFinder:
         """Look it up again next time: MLflow says that it is not there."""
         self._known.pop(run.key, None)
 
-    def begin(self, run: RunReference) -> None:
-        """Set the run to RUNNING, unless a later attempt at the trial has taken it over."""
+    @contextmanager
+    def holding(self, run: RunReference) -> Iterator["Run | None"]:
+        """Keep other attempts from the run while the block writes to it.
+
+        The first message of an attempt takes the run over and sets it to RUNNING.
+
+        Yields:
+            The run, or None if a later attempt has it: then nothing may be written.
+        """
         run_id = self.run_id(run)
-        if (run_id, run.opened_ms) in self._made:
-            return
-        found = self._client.get_run(run_id)
-        if _opened_ms(found) > run.opened_ms:
-            return
-        self._client.set_tag(run_id, TAG_OPENED_MS, str(run.opened_ms))
-        if found.info.status != "RUNNING":
-            self._client.update_run(run_id, status="RUNNING")
+        with self._lock:
+            found = self._client.get_run(run_id)
+            attempt = int(found.data.tags.get(TAG_ATTEMPT, "-1"))
+            if attempt < run.attempt:
+                self._take_over(found, run)
+            yield found if attempt <= run.attempt else None
+
+    def is_held(self, run: RunReference) -> bool:
+        """Say whether no later attempt has begun, taking the run over if need be."""
+        with self.holding(run) as found:
+            return found is not None
 
     def end(self, run: RunReference, status: str, time_ms: int) -> None:
-        """End the run, unless a later attempt at the trial has taken it over."""
+        """Set the last status of an attempt that holds the run."""
         run_id = self.run_id(run)
-        if _opened_ms(self._client.get_run(run_id)) > run.opened_ms:
-            _logger.info("run %s goes on with a later attempt: status %s left out", run_id, status)
-            return
-        self._client.set_terminated(run_id, status=status, end_time=time_ms)
+        if status == "SCHEDULED":
+            self._client.update_run(run_id, status=status)  # It goes on later: no time of end.
+        else:
+            self._client.set_terminated(run_id, status=status, end_time=time_ms)
+
+    def _take_over(self, found: "Run", run: RunReference) -> None:
+        # In this order: after a crash in between, the next try comes here again.
+        if found.info.status != "RUNNING":
+            self._client.update_run(found.info.run_id, status="RUNNING")
+        self._client.set_tag(found.info.run_id, TAG_ATTEMPT, str(run.attempt))
 
     def _given(self, run: RunReference) -> str | None:
         if run.run_id is None:
@@ -99,11 +121,6 @@ class RunFinder:
         )
         if found:
             return str(found[0].info.run_id)
-        tags = {TAG_KEY: run.key, TAG_OPENED_MS: str(run.opened_ms)}
-        made = self._client.create_run(experiment_id, run.opened_ms, tags, run_name=run.name)
-        self._made.add((made.info.run_id, run.opened_ms))
+        tags = {TAG_KEY: run.key, TAG_ATTEMPT: str(run.attempt)}
+        made = self._client.create_run(experiment_id, run.began_ms, tags, run_name=run.name)
         return str(made.info.run_id)
-
-
-def _opened_ms(run: "Run") -> int:
-    return int(run.data.tags.get(TAG_OPENED_MS, "0"))

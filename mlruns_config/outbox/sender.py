@@ -84,14 +84,17 @@ class Sender(threading.Thread):
                 self._on_end()
 
     def _send_all(self) -> None:
-        while not self._stopping and (segment := self._journal.oldest()) is not None:
-            if not self._sent(segment):
-                return
+        while not self._stopping and self._sent_one():
+            pass
 
-    def _sent(self, segment: Path) -> bool:
-        # The thread's edge: whatever MLflow, its plugins or on_run raise, the thread must live, or
-        # all later results would stay behind.
+    def _sent_one(self) -> bool:
+        """Send the oldest segment; False if there is none, or it could not be sent."""
+        # The thread's edge: whatever the disk, MLflow, its plugins or on_run raise, the thread must
+        # live, or all later results would stay behind.
         try:
+            segment = self._journal.oldest()
+            if segment is None:
+                return False
             self._send_segment(segment)
         except Exception as error:  # noqa: BLE001
             self._report_failure(error)
@@ -131,7 +134,7 @@ class Sender(threading.Thread):
         self._next_report_s = now_s + _REMINDER_S
         reason = redact(f"{type(error).__name__}: {error}", self._settings.uri)[:500]
         _logger.warning(
-            "nothing is lost, but MLflow does not take the results now (%s); they wait in %s",
+            "nothing is lost, but the results do not reach MLflow now (%s); they wait in %s",
             reason,
             self._journal.folder,
         )

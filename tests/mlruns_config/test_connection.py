@@ -63,11 +63,65 @@ def test_a_dead_server_is_reported_at_once_and_without_its_password() -> None:
     assert "s3cret" not in str(failure.value)
 
 
-@pytest.mark.parametrize("uri", ["http://ann:s3cret@host:port", "http://[::1"])
-def test_an_address_that_is_no_url_is_refused(uri: str) -> None:
-    with pytest.raises(InputError, match="no URL") as refusal:
-        connect(TrackingSettings(uri, None))
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://ann:s3cret@host:port",
+        "http://ann:s3cret@host:70000",
+        "http://ann:s3cret@host:0",
+        "http://ann:s3cret@host:-5000",
+        "http://ann:s3cret@[::1",
+        "http://ann:s3cret@::1]:5000",
+        "http://ann:s3cret@[no-address]:5000",
+        "http://ann:s3 s3cret@host",
+        "http://ann:s3cret@the host:5000",
+        "http://ann:s3cret@host:50 00",
+        "http://ann:s3cret@host\t:5000",
+        "http://ann:s3cret@h\u00f6st:5000",
+        "http://ann:s3cret@\u2100.example",
+        "http://ann:s3cret@host\udc80:5000",
+        "http://ann:s3cret@host..example",
+        "http://ann:s3cret@" + 64 * "h",
+        "http://ann:s3cret@",
+        "http://:5000",
+        "http://?ann:s3cret@host",
+    ],
+)
+def test_an_address_that_is_no_url_is_refused_before_anything_is_asked(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URI_VARIABLE, uri)
+    with pytest.raises(InputError, match=f"(?s){URI_VARIABLE}.*no URL.*known: http") as refusal:
+        TrackingSettings.from_environment(Path("home"))
     assert "s3cret" not in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://[::1]:1",
+        "https://ann:p%40ss%20w@127.0.0.1:1/sub",
+        f"http://{63 * 'h'}.invalid",
+    ],
+)
+def test_an_address_that_is_a_url_is_asked(uri: str) -> None:
+    with pytest.raises(UnavailableError, match="does not answer"):
+        connect(TrackingSettings(uri, None))
+
+
+@pytest.mark.parametrize("folder", ["what?", "50%25", "q?timeout=1", "\udc80"])
+def test_a_folder_that_mlflow_could_not_find_again_is_refused(folder: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="its path may hold neither") as refusal:
+        TrackingSettings.from_environment(tmp_path / folder)
+    assert str(refusal.value).isprintable()
+
+
+def test_a_folder_may_have_any_other_name(tmp_path: Path) -> None:
+    settings = TrackingSettings.from_environment(tmp_path / "h#a @b: \u00fc;[c")
+    connect(settings)
+    assert settings.sqlite_path.parent == tmp_path / "h#a @b: \u00fc;[c"
+    assert settings.sqlite_path.stat().st_size > 0
 
 
 def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:

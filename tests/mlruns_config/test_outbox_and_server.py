@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
 from mlruns_config.client import connect, ensure_experiment
 from mlruns_config.dataset import DatasetInfo
-from mlruns_config.names import TAG_KEY
 from mlruns_config.outbox.delivery import Delivery
 from mlruns_config.outbox.messages import Message, RunReference
 from mlruns_config.outbox.outbox import Outbox, drain
+from tests.mlruns_config.found_runs import runs_of, steps_of
 from tests.mlruns_config.mlflow_server import MlflowServer, free_port
 
 WRITER = """
@@ -31,7 +30,7 @@ outbox = Outbox(TrackingSettings(uri, None), Path(spool))
 Path(barrier + "." + Path(spool).name).touch()
 while len(list(Path(barrier).parent.glob(Path(barrier).name + ".*"))) < int(end[-1]):
     time.sleep(0.005)
-run = outbox.open_run("crashes", key, "trial 7")
+run = outbox.open_run("crashes", key, "trial 7", attempt=1)
 run.params({"backbone": "mobilenet"})
 artifact = Path(spool).parent / (Path(spool).name + ".txt")
 artifact.write_text("kept")
@@ -58,16 +57,6 @@ def client(server: MlflowServer) -> MlflowClient:
     return connect(server.settings)
 
 
-def runs_of(client: MlflowClient, experiment: str, key: str) -> list[Run]:
-    found = client.get_experiment_by_name(experiment)
-    query = f"tags.`{TAG_KEY}` = '{key}'"
-    return list(client.search_runs([found.experiment_id], filter_string=query))
-
-
-def steps_of(client: MlflowClient, run: Run, metric: str) -> Counter[int]:
-    return Counter(metric.step for metric in client.get_metric_history(run.info.run_id, metric))
-
-
 def start_writer(uri: str, spool: Path, key: str, end: str, barrier: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WRITER, uri, str(spool), key, end, str(barrier)],
@@ -80,7 +69,7 @@ def test_ten_thousand_metrics_arrive_with_all_else_of_a_run(
     server: MlflowServer, client: MlflowClient, tmp_path: Path
 ) -> None:
     outbox = Outbox(server.settings, tmp_path / "spools" / "worker")
-    run = outbox.open_run("all", "sweep/1", "trial 1")
+    run = outbox.open_run("all", "sweep/1", "trial 1", attempt=1)
     run.params({"learning_rate": 0.1, "notes": "n" * 7000})
     run.tags({"storage": "postgresql://ann:p@ss/word@db/x", "long": "t" * 9000})
     run.dataset(DatasetInfo("blood", "ab" * 32, "data.npz", 60, ("mono", "baso"), 96))
@@ -114,7 +103,7 @@ def test_a_server_killed_and_restarted_half_way_gets_everything_once(
     server: MlflowServer, client: MlflowClient, tmp_path: Path
 ) -> None:
     outbox = Outbox(server.settings, tmp_path / "worker")
-    run = outbox.open_run("restarts", "sweep/2", "trial 2")
+    run = outbox.open_run("restarts", "sweep/2", "trial 2", attempt=1)
     slowest_s = 0.0
     restart = threading.Thread(target=server.start)
     for step in range(400):
@@ -168,18 +157,19 @@ def test_two_processes_that_open_the_same_key_at_once_share_one_run(
 def test_messages_that_are_sent_twice_do_not_show(
     server: MlflowServer, client: MlflowClient, tmp_path: Path
 ) -> None:
-    run = RunReference("twice", "sweep/3", "trial 3", None, opened_ms=1000)
+    run = RunReference("twice", "sweep/3", "trial 3", None, attempt=1, began_ms=1000)
     spool = tmp_path / "s"
     (spool / "files").mkdir(parents=True)
     info = {"name": "d", "fingerprint": "f" * 64, "source": "d.npz", "rows": 3}
     values = {"clean": 0.5, "loss": float("nan"), "worst": float("inf")}
+    metrics = {"step": 1, "values": values, "stored": True}
     messages = [
         Message(run, "open", {}, 1000),
         Message(run, "params", {"a": "1"}, 1001),
         Message(run, "tags", {"t": "x"}, 1002),
         Message(run, "dataset", {**info, "classes": ["a", "b"], "image_px": 32}, 1003),
-        Message(run, "metrics", {"step": 1, "values": values}, 1004),
-        Message(run, "metrics", {"step": 1, "values": values}, 1005),
+        Message(run, "metrics", metrics, 1004),
+        Message(run, "metrics", metrics, 1005),
         Message(run, "finish", {"status": "FINISHED"}, 1010),
     ]
     for _ in range(3):
@@ -193,42 +183,11 @@ def test_messages_that_are_sent_twice_do_not_show(
     assert not (spool / "rejected").exists()
 
 
-def test_a_trial_run_again_goes_on_in_its_run_and_late_mail_does_not_end_it(
-    server: MlflowServer, client: MlflowClient, tmp_path: Path
-) -> None:
-    told: dict[str, str] = {}
-    first = Outbox(server.settings, tmp_path / "s" / "first", on_run=told.__setitem__)
-    died = first.open_run("again", "sweep/4", "trial 4")
-    died.params({"seed": 1})
-    died.metrics({"clean": 0.1}, 0)
-    assert first.flush(150)
-
-    second = Outbox(server.settings, tmp_path / "s" / "second")
-    run = second.open_run("again", "sweep/4", "trial 4", run_id=told["sweep/4"])
-    run.params({"seed": 2, "more": 3})
-    run.metrics({"clean": 0.2}, 0)
-    assert second.flush(150)
-    died.metrics({"late": 1.0}, 5)
-    died.finish("FAILED")
-    assert first.close(150)
-    (found,) = runs_of(client, "again", "sweep/4")
-    assert found.info.status == "RUNNING"
-    assert found.data.params == {"seed": "1", "more": "3"}
-    assert found.data.metrics == {"clean": 0.2, "late": 1.0}
-
-    run.finish("FINISHED")
-    assert second.flush(150)
-    assert client.get_run(told["sweep/4"]).info.status == "FINISHED"
-    second.open_run("again", "sweep/4", "trial 4")
-    assert second.close(150)
-    assert client.get_run(told["sweep/4"]).info.status == "RUNNING"
-
-
 def test_what_mlflow_refuses_is_set_aside_and_the_rest_arrives(
     server: MlflowServer, client: MlflowClient, tmp_path: Path
 ) -> None:
     outbox = Outbox(server.settings, tmp_path / "worker")
-    run = outbox.open_run("refused", "sweep/5", "trial 5")
+    run = outbox.open_run("refused", "sweep/5", "trial 5", attempt=1)
     for step in range(50):
         run.metrics({"good": step} | ({"bad\tname": 1} if step in (20, 33) else {}), step)
     run.metrics({"none": None, "good": 50}, 50)  # type: ignore[dict-item]
