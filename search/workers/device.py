@@ -1,6 +1,5 @@
 """Which GPUs there are, who gets which, and how many threads a worker on a CPU takes."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 
 from search.sweep_file.sections import WorkerSettings
 from spaces.errors import InputError
+from spaces.machine import usable_cores
 
 _LIST_TIMEOUT_S = 20
 
@@ -92,7 +92,7 @@ def assign_devices(
                 f"workers.gpus_per_worker = {share:g}, but this machine has {len(gpu_ids)} GPUs."
             )
         return found
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = cores or usable_cores()
     return [Device(threads=max(1, cores // settings.count))] * settings.count
 
 
