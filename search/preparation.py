@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +44,6 @@ def check_data(file: SweepFile) -> None:
         )
 
 
-def images_folder(file: SweepFile, settings: RuntimeSettings) -> Path:
-    """Give the folder of the resized images: sweeps of one data set and size share it."""
-    name = sha256(str(file.data.path).encode()).hexdigest()[:16]
-    return settings.home / "data" / f"{name}-{file.data.image_px}"
-
-
 def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
     """Load, audit, resize and split the data, or reopen what an earlier call made.
 
@@ -66,10 +59,11 @@ def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
     """
     from objectives.data import load_source, prepare
     from objectives.splits import load_splits
+    from objectives.store.array_store import ArrayStore
 
     source = load_source(file.data.path)
-    with _made_whole(images_folder(file, settings)) as folder:
-        data = prepare(source, file.data.image_px, folder)
+    store = ArrayStore(settings.home / "store", max_bytes=settings.store_bytes)
+    data = prepare(source, file.data.image_px, store)
     with _made_whole(settings.sweep_folder(file.sweep)) as folder:
         splits_path = folder / "splits.npz"
         if splits_path.exists():

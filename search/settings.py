@@ -19,7 +19,7 @@ class RuntimeSettings:
     storage_url: str
     """SQLAlchemy URL of the database with study and ledger; may hold a password."""
     store_bytes: int
-    """Cap of the views and features kept on disk."""
+    """Cap of the images, views and features kept on disk."""
     visible_gpus: str | None
     """``CUDA_VISIBLE_DEVICES`` as it was set; None leaves all GPUs visible."""
 

@@ -50,12 +50,12 @@ class ArraySource(ImageSource):
         return f"row {row}"
 
     def stamp(self) -> str:
-        """Return a hash of the file's path, size and time; see ``ImageSource``."""
+        """Return a hash of class names, and the file's path, size and time; see ``ImageSource``."""
         try:
             status = self.path.stat()
         except OSError as error:
             raise InputError(f"{self.path} is gone since it was loaded; load again.") from error
-        text = f"{self.path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
+        text = f"{self.class_names}\0{self.path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _open(self) -> tuple[npt.NDArray[Any], ValueRange]:

@@ -47,7 +47,7 @@ class ImageSource(ABC):
 
     @abstractmethod
     def stamp(self) -> str:
-        """Return a hash of paths, sizes and times: the same stamp, so nothing need be read again.
+        """Return a hash of names, paths, sizes and times: where it is the same, nothing is read.
 
         Raises:
             InputError: If a file has gone since the source was loaded.

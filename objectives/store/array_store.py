@@ -1,6 +1,7 @@
 """A store of arrays that are produced once and read by every process that shares its folder.
 
-Views and features live in such stores: what one worker has computed, no other computes again::
+Resized images, views and features live in such a store: what one worker has computed, no other
+computes again::
 
     store = ArrayStore(home / "features", max_bytes=50 * 10**9)
     key = {"view": view_hash, "backbone": "mobilenet", "cut": "pooled"}
@@ -105,6 +106,11 @@ class ArrayStore:
         self._checked = CheckedFiles()
         self._counts = StoreCounts()
         self._counts_lock = threading.Lock()
+
+    @property
+    def max_bytes(self) -> int:
+        """The cap on the bytes of all entries together."""
+        return self._room.max_bytes
 
     @property
     def counts(self) -> StoreCounts:
