@@ -61,7 +61,7 @@ def prepare_data(file: SweepFile, settings: RuntimeSettings) -> Prepared:
     from objectives.splits import load_splits
     from objectives.store.array_store import ArrayStore
 
-    source = load_source(file.data.path)
+    source = load_source(file.data.path, file.data.class_names)
     store = ArrayStore(settings.home / "store", max_bytes=settings.store_bytes)
     data = prepare(source, file.data.image_px, store)
     with _made_whole(settings.sweep_folder(file.sweep)) as folder:
