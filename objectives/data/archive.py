@@ -9,6 +9,7 @@ import io
 import lzma
 import math
 import struct
+import sys
 import tempfile
 import tokenize
 import zipfile
@@ -118,6 +119,7 @@ class Archive:
             )
         with self._content.open(self._member(name)) as file:
             content = file.read()
+        _check_text(content, header)
         numbers = np.frombuffer(content, header.dtype, offset=header.offset_bytes)
         return numbers.reshape(header.shape, order=_order(header))
 
@@ -149,7 +151,8 @@ class Archive:
         try:
             return self._content.getinfo(f"{name}.npy")
         except KeyError as error:
-            shown = ", ".join(self.names[:_SHOWN_NAMES]) or "nothing"
+            # As Python writes them, because a damaged directory has names of any bytes.
+            shown = ", ".join(repr(name)[1:-1] for name in self.names[:_SHOWN_NAMES]) or "nothing"
             more = ", ..." if len(self.names) > _SHOWN_NAMES else ""
             raise InputError(
                 f"{self.path} has no {name!r}; it has: {shown}{more}. Needed are images and labels."
@@ -187,6 +190,16 @@ def opened_archive(path: Path) -> Iterator[Archive]:
         raise InputError(
             f"{path} is damaged ({_first_line(error)}); write or copy it again."
         ) from error
+
+
+def _check_text(content: bytes, header: ArrayHeader) -> None:
+    if header.dtype.kind != "U":
+        return
+    letter = np.dtype(np.uint32).newbyteorder(header.dtype.byteorder)
+    letters = np.frombuffer(content, letter, offset=header.offset_bytes)
+    # Python makes a SystemError of them.
+    if letters.max(initial=0) > sys.maxunicode:
+        raise ValueError("it has letters that are not Unicode")
 
 
 def _order(header: ArrayHeader) -> Literal["F", "C"]:

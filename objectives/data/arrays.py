@@ -130,7 +130,12 @@ def _names(archive: Archive, n_images: int) -> list[str] | None:
             "needs some."
         )
     names = archive.read("class_names").tolist()
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    try:
+        return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{archive.path}: class_names are bytes that are not UTF-8 ({error}); write texts."
+        ) from error
 
 
 def _groups(values: npt.NDArray[Any], path: Path) -> RowArray:

@@ -1,13 +1,10 @@
 """Prepared images are an entry of the store: reopened when whole, made once, never half there."""
 
 import json
-import resource
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from objectives.records import ImageArray
 from objectives.store.array_store import ArrayStore, ArrayWriter
 from spaces.errors import DiskFullError, InputError, UnavailableError
 from tests.objectives.data.written_data import noisy_images, write_class_folders, write_npz
+from tests.objectives.full_disk import largest_file_bytes
 
 IMAGES = noisy_images(6, px=40)
 LABELS = [0, 0, 1, 1, 2, 2]
@@ -42,19 +40,6 @@ class CountingSource(ImageSource):
 
     def stamp(self) -> str:
         return self.source.stamp()
-
-
-@contextmanager
-def largest_file_bytes(n_bytes: int) -> Iterator[None]:
-    """Let writing fail beyond a size, as a full quota does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def npz_source(folder: Path) -> CountingSource:
