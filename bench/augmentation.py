@@ -29,6 +29,7 @@ from objectives.augmentation.keras_cv_augmenter import keras_cv_layer, keras_lay
 from objectives.records import ImageArray, LabelledImages
 from objectives.store.array_store import ArrayStore
 from objectives.views.views import Views
+from spaces.machine import usable_cores
 from spaces.operations import Flip, Geometric, Operation
 from spaces.policies import parse_policy
 
@@ -60,7 +61,7 @@ def measure(images: ImageArray, policies: Sequence[str]) -> dict[str, Any]:
     return {
         "images": len(images),
         "image_px": images.shape[1],
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "load_before": round(os.getloadavg()[0], 2),
         "policies": results,
     }

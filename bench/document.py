@@ -14,6 +14,7 @@ import psutil
 from bench.real_sweep import Kind, KindCost, Work, plain_seconds
 from bench.sizes import Size
 from search.workers.provenance import git_commit, library_versions
+from spaces.machine import usable_cores
 
 Answer = Mapping[str, Any]
 ALSO_INSTALLED = ("mlflow", "sqlalchemy", "scikit-learn")
@@ -26,7 +27,7 @@ def surroundings(size: Size, origin: str) -> dict[str, Any]:
         "commit": git_commit(Path(__file__).parent),
         "machine": {
             "cpu": _cpu_name(),
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": usable_cores(),
             "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
             "system": platform.platform(),
             "python": platform.python_version(),

@@ -28,6 +28,7 @@ from objectives.networks.network import pool
 from objectives.records import LabelledImages, Splits, TrialContext
 from objectives.settings import TrainSettings, ValidationSettings
 from objectives.splits import draw_splits
+from objectives.store.array_store import ArrayStore
 from objectives.trial import train_trial
 from spaces.params import TrialParams
 
@@ -193,7 +194,8 @@ class PlainPair:
 
 
 def _problem(data: Path, size: Size, folder: Path) -> Problem:
-    images = prepare(load_source(data), size.image_px, folder / "images")
+    store = ArrayStore(folder / "images", max_bytes=2**62)
+    images = prepare(load_source(data), size.image_px, store)
     rows = np.arange(len(images.labels))
     splits = draw_splits(
         images, included=rows, groups=rows, holdout=0.0, n_folds=size.folds, seed=0

@@ -86,9 +86,11 @@ def _check(counts: Mapping[str, int], folder: Path) -> None:
 
 def stored_bytes(home: Path) -> Mapping[str, Any]:
     """Say how many bytes views and features take on disk, on the average of each kind."""
+    from objectives.data.prepared import IMAGES_KIND
     from objectives.store.array_store import ArrayStore
 
-    entries = ArrayStore(home / "store", max_bytes=2**62).entries()
+    found = ArrayStore(home / "store", max_bytes=2**62).entries()
+    entries = [entry for entry in found if entry.key.get("kind") != IMAGES_KIND]
     views = [entry.n_bytes for entry in entries if "backbone" not in entry.key]
     features: dict[str, list[int]] = {}
     for entry in entries:

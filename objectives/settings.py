@@ -22,6 +22,8 @@ class DataSettings(Section):
 
     path: Path
     """A ``.npz`` file, a folder of class folders, or a ``.csv`` table."""
+    class_names: list[str] | None = None
+    """Names for the classes 0, 1, ... of data whose labels are numbers."""
     image_px: int = Field(default=96, ge=16, le=1024)
     exclude: str = "audit"
     """``audit``, ``none``, or a file with one row number a line."""

@@ -16,6 +16,7 @@ from objectives.evaluation.pictures import (
 from objectives.records import FloatArray
 from objectives.trial_inputs import TrialInputs
 from objectives.views.keys import ViewKey
+from spaces.files import disk_full_is_unavailable, replacing
 
 _galleries: dict[tuple[ViewKey, ...], bytes] = {}
 
@@ -33,7 +34,17 @@ def write_artifacts(
 
     Returns:
         The files: ``curves.json`` and four pictures.
+
+    Raises:
+        DiskFullError: If the disk is full.
     """
+    with disk_full_is_unavailable(f"{inputs.context.checkpoint_folder} is written"):
+        return _write_all(inputs, history, clean, shifted)
+
+
+def _write_all(
+    inputs: TrialInputs, history: History, clean: FloatArray, shifted: FloatArray | None
+) -> tuple[Path, ...]:
     folder = inputs.context.checkpoint_folder
     folder.mkdir(parents=True, exist_ok=True)
     names = inputs.context.data.class_names
@@ -68,12 +79,14 @@ def _write_gallery(inputs: TrialInputs, path: Path) -> Path:
     if keys not in _galleries:
         _galleries.clear()
         _galleries[keys] = draw_policy_gallery(inputs.gallery(keys), path).read_bytes()
-    path.write_bytes(_galleries[keys])
+    with replacing(path) as file:
+        file.write(_galleries[keys])
     return path
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> Path:
-    path.write_text(json.dumps(_without_nan(document), indent=1))
+    with replacing(path) as file:
+        file.write(json.dumps(_without_nan(document), indent=1).encode())
     return path
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from objectives.data.prepared import IMAGES_KIND
 from objectives.store.array_store import ArrayStore, Freed, Key
 from search.settings import RuntimeSettings
 from search.status import read_status
@@ -22,7 +23,7 @@ class FreedSpace:
     """What was removed, or would be."""
 
     shared: Freed
-    """Views and features."""
+    """Images, views and features."""
     checkpoints: Freed
     """Folders of trials that have ended; their results are in the storage and in MLflow."""
     dry_run: bool
@@ -35,13 +36,16 @@ class FreedSpace:
 
 @dataclass(frozen=True)
 class _Need:
-    """What the views and features of an unfinished sweep have in common."""
+    """What the images, views and features of an unfinished sweep have in common."""
 
     fingerprint: str
     image_px: int
     seed: int
 
     def covers(self, key: Key) -> bool:
+        if key.get("kind") == IMAGES_KIND:
+            # Named by the files that they come from, which may be somewhere else by now.
+            return key.get("image_px") == self.image_px
         # What is drawn from no seed, such as the images as they are, has the seed 0.
         return (
             key.get("data") == self.fingerprint
@@ -57,15 +61,15 @@ def free_space(
     max_bytes: int | None = None,
     dry_run: bool = False,
 ) -> FreedSpace:
-    """Remove views, features and checkpoints that no sweep of a storage needs.
+    """Remove images, views, features and checkpoints that no sweep of a storage needs.
 
     Nothing is lost that could not be computed again, and what some process reads stays.
 
     Args:
         storage: The database with the sweeps.
         settings: Of this machine; only its home is touched.
-        max_bytes: Views and features that a sweep still needs go too, the least recently used
-            first, until the rest takes no more than this.
+        max_bytes: What a sweep still needs of the store goes too, the least recently used first,
+            until the rest takes no more than this.
         dry_run: Remove nothing, only count.
     """
     rows = list(_sweeps(storage))

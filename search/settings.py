@@ -30,7 +30,7 @@ class RuntimeSettings(EnvironmentSettings):
     store_gb: Annotated[float, UNSET_IF_BLANK] = Field(
         default=50.0, gt=0, allow_inf_nan=False, validation_alias="FOLDSWEEP_STORE_GB"
     )
-    """Cap of the views and features kept on disk, in gigabytes."""
+    """Cap of the images, views and features kept on disk, in gigabytes."""
     lease_s: Annotated[float, UNSET_IF_BLANK] = Field(
         default=60.0, gt=0, le=60, validation_alias="FOLDSWEEP_LEASE_S"
     )

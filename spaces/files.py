@@ -58,6 +58,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         half_made.unlink(missing_ok=True)
 
 
+def shown_path(path: Path) -> str:
+    """Write a path as text that can be printed and encoded, whatever bytes are in it."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def sync_file(path: Path) -> None:
     """Wait until the content of a file that others have written is on the disk."""
     with path.open("rb") as file:

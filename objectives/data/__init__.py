@@ -1,8 +1,8 @@
 """From a file or folder of labelled images to one memory-mapped array that every worker reads.
 
 ``load_source`` looks at what there is and returns an ``ImageSource``: rows of labels at once, and
-pictures one at a time when they are asked for. ``prepare`` resizes them into a folder; workers
-reopen that folder with ``open_prepared``.
+pictures one at a time when they are asked for. ``prepare`` resizes them once a machine into a
+store, and reopens what is there.
 
 Choices that other parts rely on:
 
@@ -17,7 +17,7 @@ Choices that other parts rely on:
 """
 
 from objectives.data.loading import load_source
-from objectives.data.prepared import open_prepared, prepare
+from objectives.data.prepared import prepare
 from objectives.data.source import ImageSource, UnreadableImageError
 
-__all__ = ["ImageSource", "UnreadableImageError", "load_source", "open_prepared", "prepare"]
+__all__ = ["ImageSource", "UnreadableImageError", "load_source", "prepare"]

@@ -1,16 +1,26 @@
 """A source whose pictures are files: a folder of class folders, or a CSV table."""
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
-from objectives.data.decoding import decode_file, image_suffixes
-from objectives.data.labels import Labelling, number_classes, sort_names
+from objectives.data.decoding import decode_file, decoded, image_suffixes
+from objectives.data.labels import (
+    Labelling,
+    check_names,
+    name_numbers,
+    number_classes,
+    sort_names,
+)
 from objectives.data.source import ImageSource, number_groups
+from objectives.data.tables import read_table
 from objectives.records import ImageArray, RowArray
 from spaces.errors import InputError
+from spaces.files import shown_path
 
 
 class FileSource(ImageSource):
@@ -26,11 +36,17 @@ class FileSource(ImageSource):
         """Decode the row's file; ``ImageSource`` says what is returned and raised."""
         return decode_file(self.files[row])
 
+    @contextmanager
+    def reading(self, row: int) -> Iterator[ImageArray]:
+        """Give what ``read`` returns, counted as in memory within the block."""
+        with decoded(self.files[row]) as image:
+            yield image
+
     def name(self, row: int) -> str:
         """Return the file's path relative to the folder, or to the table's folder."""
         base = self.path if self.path.is_dir() else self.path.parent
         file = self.files[row]
-        return str(file.relative_to(base) if file.is_relative_to(base) else file)
+        return shown_path(file.relative_to(base) if file.is_relative_to(base) else file)
 
     def stamp(self) -> str:
         """Return a hash of every file's path, size and time; see ``ImageSource``."""
@@ -39,13 +55,20 @@ class FileSource(ImageSource):
             try:
                 status = file.stat()
             except OSError as error:
-                raise InputError(f"{file} is gone since it was listed; load again.") from error
-            digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+                raise InputError(
+                    f"{shown_path(file)} is gone since it was listed; load again."
+                ) from error
+            digest.update(os.fsencode(file))
+            digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
 
-def load_folder(path: Path) -> FileSource:
+def load_folder(path: Path, class_names: Sequence[str] | None) -> FileSource:
     """List a folder that has one folder of images for each class; hidden names are passed over.
+
+    Args:
+        path: The folder of class folders.
+        class_names: Of the sweep file, for class folders that are called by numbers; or None.
 
     Raises:
         InputError: If there are fewer than two class folders, or one without an image.
@@ -59,13 +82,15 @@ def load_folder(path: Path) -> FileSource:
         raise InputError(
             f"{path} has no class folders; make one folder for each class and put its images there."
         )
+    check_names(folders, str(path))
     files: list[Path] = []
     names: list[str] = []
     for name in sort_names(list(folders)):
         found = _images_of(folders[name])
         files += found
         names += [name] * len(found)
-    return FileSource(path, files, number_classes(names, str(path)), None)
+    labelling = name_numbers(number_classes(names, str(path)), class_names, str(path))
+    return FileSource(path, files, labelling, None)
 
 
 def _images_of(folder: Path) -> list[Path]:
@@ -81,53 +106,30 @@ def _images_of(folder: Path) -> list[Path]:
     return found
 
 
-def load_table(path: Path) -> FileSource:
-    """Read a CSV table with the columns ``path``, ``label`` and, if wanted, ``group``.
+def load_table(path: Path, class_names: Sequence[str] | None) -> FileSource:
+    """Load the images that a CSV table names; see ``objectives.data.tables``.
 
-    Paths are relative to the table's folder; rows with an empty group belong to no group.
+    Args:
+        path: The table. Paths in it are relative to its folder; rows with an empty group belong
+            to no group.
+        class_names: Of the sweep file, for classes that have numbers alone; or None.
 
     Raises:
         InputError: If it is no such table, or a file it names is not there.
     """
-    table = _read_csv(path)
-    missing = [column for column in ("path", "label") if column not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path} has no column {missing[0]!r}; it has: {', '.join(table.columns)}. "
-            "Needed are path and label, and group where images belong together."
-        )
-    for column in ("path", "label"):
-        empty = table.index[table[column] == ""]
-        if len(empty):
-            raise InputError(
-                f"{path} has {len(empty)} rows without a {column}, the first of them row "
-                f"{empty[0]}; fill them in or remove them."
-            )
-    files = [path.parent / name for name in table["path"]]
+    table = read_table(path)
+    where = str(path)
+    files = [path.parent / name for name in table.paths]
     _check_there(files, path)
-    groups = number_groups(table["group"].to_numpy()) if "group" in table.columns else None
-    return FileSource(path, files, number_classes(table["label"].tolist(), str(path)), groups)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        # As text throughout: a class may be called "NA" or "007".
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
-        )
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{path} is no CSV table ({reason}); write one in UTF-8 with the columns path,label."
-        ) from error
-    table = table.rename(columns=lambda name: str(name).strip())
-    return pd.DataFrame({name: table[name].str.strip() for name in table.columns})
+    labelling = name_numbers(number_classes(table.labels, where), class_names, where)
+    groups = None if table.groups is None else number_groups(np.array(table.groups, dtype=object))
+    return FileSource(path, files, labelling, groups)
 
 
 def _check_there(files: Sequence[Path], path: Path) -> None:
     missing = [file for file in files if not file.is_file()]
     if missing:
-        shown = ", ".join(str(file) for file in missing[:3])
+        shown = ", ".join(repr(str(file)) for file in missing[:3])
         raise InputError(
             f"{path} names {len(missing)} files that are not there: {shown}"
             f"{', ...' if len(missing) > 3 else ''}. Paths are relative to {path.parent}."

@@ -1,30 +1,29 @@
-"""The resized pictures on disk, which every worker maps instead of reading the source again.
+"""The resized pictures, an entry of the store that every worker maps instead of the source.
 
-A folder holds ``images.npy`` and ``meta.json``; the latter is written last and has the former's
-checksum, so half-written or damaged pictures are noticed and made again. Work on a folder that
-several processes want is done once, under a file lock.
+The store (``objectives.store.array_store``) makes them once for all processes of a machine, checks
+them when they are opened, and never evicts them while somebody has them open. Beside the pictures
+the entry keeps what goes with them: labels, class names and content hashes.
 """
 
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
-from filelock import FileLock
 
 from objectives.data.content import UNREADABLE, fingerprint, hash_content
 from objectives.data.reading import read_each
 from objectives.data.resizing import resize
 from objectives.data.source import ImageSource, UnreadableImageError
 from objectives.records import ImageArray, LabelledImages
-from spaces.errors import InputError, UnavailableError
-from spaces.files import replacing
+from objectives.store.array_store import Arrays, ArrayStore, ArrayWriter, Key, StoreFull
+from spaces.errors import DiskFullError, InputError
 
-_FORMAT = 1
-_CHECK_BYTES = 1 << 22
+IMAGES_KIND = "images"
+"""The ``kind`` in the key of every such entry."""
+
+_FORMAT = 2
+_HASH_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class _Picture:
     content_hash: str
 
 
-def prepare(source: ImageSource, image_px: int, folder: Path) -> LabelledImages:
-    """Resize all pictures into a folder, or reopen them if they are there.
+def prepare(source: ImageSource, image_px: int, store: ArrayStore) -> LabelledImages:
+    """Resize all pictures into a store, or reopen them if they are there.
 
     A picture that cannot be decoded becomes a black one with the content hash ``""``; the audit
     leaves it out, and ``draw_splits`` refuses to include it.
@@ -42,68 +41,55 @@ def prepare(source: ImageSource, image_px: int, folder: Path) -> LabelledImages:
     Args:
         source: The data set.
         image_px: Height and width of the result, in pixels.
-        folder: Made if need be; one folder for each data set and size.
+        store: Keeps the pictures; they stay in it for as long as the result's are held.
 
     Returns:
         All rows, the pictures memory-mapped for reading.
 
     Raises:
-        InputError: If the source's numbers are no pictures.
-        UnavailableError: If the disk is full or fails; nothing half-made stays.
+        InputError: If the source's numbers are no pictures, or the pictures alone are larger than
+            the store may be.
+        DiskFullError: If there is no room for them now; nothing half-made stays.
     """
-    stamp = source.stamp()
-    data = _reopen(folder, image_px, stamp)
-    if data is not None:
-        return data
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "prepare.lock"):
-        data = _reopen(folder, image_px, stamp)
-        if data is None:
-            _write(source, image_px, folder, stamp)
-            data = _reopen(folder, image_px, stamp)
-    if data is None:
-        raise UnavailableError(f"{folder} does not keep what is written to it; check the disk.")
-    return data
-
-
-def open_prepared(folder: Path) -> LabelledImages:
-    """Open what ``prepare`` left, without looking at the source.
-
-    Raises:
-        InputError: If nothing whole is there.
-    """
-    data = _reopen(folder, None, None)
-    if data is None:
+    n_bytes = len(source) * image_px * image_px * 3
+    if n_bytes > store.max_bytes:
         raise InputError(
-            f"{folder} holds no prepared images, or damaged ones; launch the sweep again, which "
-            "makes them anew."
+            f"{source.path}: {len(source)} images of {image_px} x {image_px} pixels take "
+            f"{n_bytes / 1e9:.2g} GB, more than the {store.max_bytes / 1e9:.2g} GB that may be "
+            "stored. Raise FOLDSWEEP_STORE_GB, or lower data.image_px."
         )
-    return data
+    try:
+        arrays = store.get(
+            images_key(source, image_px), lambda writer: _write(source, image_px, writer)
+        )
+    except StoreFull as error:
+        raise DiskFullError(f"there is no room for the images of {source.path}: {error}") from error
+    return _labelled_images(arrays)
 
 
-def _write(source: ImageSource, image_px: int, folder: Path, stamp: str) -> None:
-    hashes: list[str] = []
-    (folder / "meta.json").unlink(missing_ok=True)
-    checksum = 0
-    with replacing(folder / "images.npy") as file:
-        _write_header(file, (len(source), image_px, image_px, 3))
-        for picture in _pictures(source, image_px):
-            content = picture.resized.tobytes()
-            checksum = zlib.crc32(content, checksum)
-            file.write(content)
-            hashes.append(picture.content_hash)
-    meta = {
-        "format": _FORMAT,
+def images_key(source: ImageSource, image_px: int) -> Key:
+    """Name the entry of a data set's pictures at a size."""
+    return {
+        "kind": IMAGES_KIND,
+        "source": source.stamp(),
         "image_px": image_px,
-        "stamp": stamp,
-        "checksum": checksum,
-        "fingerprint": fingerprint(hashes, source.labels, source.class_names),
-        "class_names": list(source.class_names),
-        "labels": source.labels.tolist(),
-        "content_hashes": hashes,
+        "format": _FORMAT,
     }
-    with replacing(folder / "meta.json") as file:
-        file.write(json.dumps(meta).encode())
+
+
+def _write(source: ImageSource, image_px: int, writer: ArrayWriter) -> None:
+    names = np.frombuffer(json.dumps(source.class_names).encode(), np.uint8)
+    n_rows = len(source)
+    images = writer.create("images", (n_rows, image_px, image_px, 3), np.uint8)
+    hashes = writer.create("content_hashes", (n_rows, _HASH_BYTES), np.uint8)
+    readable = writer.create("readable", (n_rows,), np.bool_)
+    writer.create("labels", (n_rows,), np.int64)[:] = source.labels
+    writer.create("class_names", names.shape, np.uint8)[:] = names
+    for row, picture in enumerate(_pictures(source, image_px)):
+        images[row] = picture.resized
+        readable[row] = picture.content_hash != UNREADABLE
+        if readable[row]:
+            hashes[row] = np.frombuffer(bytes.fromhex(picture.content_hash), np.uint8)
 
 
 def _pictures(source: ImageSource, image_px: int) -> Iterator[_Picture]:
@@ -115,50 +101,18 @@ def _pictures(source: ImageSource, image_px: int) -> Iterator[_Picture]:
         yield black if isinstance(made, UnreadableImageError) else made
 
 
-def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    # Written as a stream: on a full disk a memory map would kill the process instead of raising.
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-
-
-def _reopen(folder: Path, image_px: int | None, stamp: str | None) -> LabelledImages | None:
-    meta = _read_meta(folder / "meta.json")
-    if meta is None or (
-        stamp is not None and (image_px, stamp) != (meta["image_px"], meta["stamp"])
-    ):
-        return None
-    try:
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    expected = (len(meta["labels"]), meta["image_px"], meta["image_px"], 3)
-    if (
-        images.shape != expected
-        or images.dtype != np.uint8
-        or _checksum(images) != meta["checksum"]
-    ):
-        return None
-    return LabelledImages(
-        images=images,
-        labels=np.asarray(meta["labels"], dtype=np.int64),
-        class_names=tuple(meta["class_names"]),
-        content_hashes=tuple(meta["content_hashes"]),
-        fingerprint=meta["fingerprint"],
+def _labelled_images(arrays: Arrays) -> LabelledImages:
+    # All but the pictures are copied: an array from the store holds a file open.
+    labels = np.array(arrays["labels"])
+    class_names = tuple(json.loads(arrays["class_names"].tobytes()))
+    content_hashes = tuple(
+        content.tobytes().hex() if readable else UNREADABLE
+        for content, readable in zip(arrays["content_hashes"], arrays["readable"], strict=True)
     )
-
-
-def _read_meta(path: Path) -> dict[str, Any] | None:
-    try:
-        meta = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    known = isinstance(meta, dict) and meta.get("format") == _FORMAT
-    return meta if known else None
-
-
-def _checksum(images: ImageArray) -> int:
-    content = images.reshape(-1)
-    checksum = 0
-    for start in range(0, len(content), _CHECK_BYTES):
-        checksum = zlib.crc32(content[start : start + _CHECK_BYTES].data, checksum)
-    return checksum
+    return LabelledImages(
+        images=arrays["images"],
+        labels=labels,
+        class_names=class_names,
+        content_hashes=content_hashes,
+        fingerprint=fingerprint(content_hashes, labels, class_names),
+    )

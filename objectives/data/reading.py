@@ -1,6 +1,8 @@
-"""Reading every picture of a source in order, with a few threads and never many in memory."""
+"""Reading every picture of a source in order, with a few threads and never many in memory.
 
-import os
+``objectives.data.pixels`` bounds what the threads hold together.
+"""
+
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,9 +10,11 @@ from typing import TypeVar
 
 from objectives.data.source import ImageSource, UnreadableImageError
 from objectives.records import ImageArray
+from spaces.machine import usable_cores
 
 Made = TypeVar("Made")
 
+_MOST_THREADS = 8
 _AHEAD_PER_THREAD = 8
 
 
@@ -26,7 +30,7 @@ def read_each(
     Yields:
         What ``make`` returned, or the error of a picture that cannot be decoded, for each row.
     """
-    n_threads = min(8, os.cpu_count() or 1)
+    n_threads = min(_MOST_THREADS, usable_cores())
     waiting: deque[Future[Made | UnreadableImageError]] = deque()
     with ThreadPoolExecutor(n_threads) as pool:
         try:
@@ -45,7 +49,7 @@ def _read_one(
     source: ImageSource, row: int, make: Callable[[ImageArray], Made]
 ) -> Made | UnreadableImageError:
     try:
-        image = source.read(row)
+        with source.reading(row) as image:
+            return make(image)
     except UnreadableImageError as error:
         return error
-    return make(image)

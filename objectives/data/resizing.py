@@ -7,9 +7,13 @@ Pillow rounds twice and every tenth number is off by one.
 """
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
+from objectives.data.pixels import BAND_PIXELS, bands
 from objectives.records import ImageArray
+
+_Grey = npt.NDArray[np.float32]
 
 
 def resize(image: ImageArray, image_px: int) -> ImageArray:
@@ -25,8 +29,19 @@ def resize(image: ImageArray, image_px: int) -> ImageArray:
     return np.clip(np.rint(np.stack(channels, axis=-1)), 0, 255).astype(np.uint8)
 
 
-def _resize_channel(
-    channel: ImageArray, image_px: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _resize_channel(channel: ImageArray, image_px: int) -> _Grey:
+    if channel.size <= BAND_PIXELS:
+        return _bilinear(channel, image_px, image_px)
+    # Pillow resizes along the rows first too, so that bands give the very same numbers.
+    narrow = np.concatenate(
+        [
+            _bilinear(channel[rows], rows.stop - rows.start, image_px)
+            for rows in bands(*channel.shape)
+        ]
+    )
+    return _bilinear(narrow, image_px, image_px)
+
+
+def _bilinear(channel: ImageArray | _Grey, height: int, width: int) -> _Grey:
     picture = Image.fromarray(channel.astype(np.float32))
-    return np.asarray(picture.resize((image_px, image_px), Image.Resampling.BILINEAR))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))

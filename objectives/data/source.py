@@ -1,9 +1,13 @@
 """What every container of labelled images offers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from objectives.data.labels import Labelling
 from objectives.records import ImageArray, RowArray
@@ -41,27 +45,32 @@ class ImageSource(ABC):
             UnreadableImageError: If the file is no image that Pillow can decode.
         """
 
+    @contextmanager
+    def reading(self, row: int) -> Iterator[ImageArray]:
+        """Give what ``read`` returns, counted as in memory within the block."""
+        yield self.read(row)
+
     @abstractmethod
     def name(self, row: int) -> str:
         """Return what a person calls this row: a file name, or ``row 17``."""
 
     @abstractmethod
     def stamp(self) -> str:
-        """Return a hash of paths, sizes and times: the same stamp, so nothing need be read again.
+        """Return a hash of names, paths, sizes and times: where it is the same, nothing is read.
 
         Raises:
             InputError: If a file has gone since the source was loaded.
         """
 
 
-def number_groups(values: object) -> RowArray:
+def number_groups(values: npt.NDArray[Any]) -> RowArray:
     """Number distinct group values from 0; an empty text stands for no group but its own row.
 
     Args:
-        values: One value a row, text or integers, shape ``(rows,)``.
+        values: One value a row, text (also as objects) or integers, shape ``(rows,)``.
     """
-    names = np.asarray(values).astype(str)
-    _, numbers = np.unique(names, return_inverse=True)
-    own = np.arange(len(names)) + len(names)
-    _, dense = np.unique(np.where(names == "", own, numbers), return_inverse=True)
-    return dense.astype(np.int64)
+    _, numbers = np.unique(values, return_inverse=True)
+    if values.dtype.kind in "UO":
+        own = np.arange(len(values)) + len(values)
+        _, numbers = np.unique(np.where(values == "", own, numbers), return_inverse=True)
+    return numbers.astype(np.int64)

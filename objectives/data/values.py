@@ -5,6 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from objectives.data.pixels import bands
 from objectives.records import ImageArray
 from spaces.errors import InputError
 
@@ -50,6 +51,13 @@ def to_rgb(image: npt.NDArray[Any], value_range: ValueRange) -> ImageArray:
     Returns:
         Shape ``(height, width, 3)``.
     """
+    rgb = np.empty((*image.shape[:2], 3), np.uint8)
+    for rows in bands(*image.shape[:2]):
+        rgb[rows] = _band_to_rgb(image[rows], value_range)
+    return rgb
+
+
+def _band_to_rgb(image: npt.NDArray[Any], value_range: ValueRange) -> ImageArray:
     eight_bit = image
     if value_range != "uint8":
         scale = 255.0 if value_range == "unit" else 1.0

@@ -1,6 +1,7 @@
 """A store of arrays that are produced once and read by every process that shares its folder.
 
-Views and features live in such stores: what one worker has computed, no other computes again::
+Resized images, views and features live in such a store: what one worker has computed, no other
+computes again::
 
     store = ArrayStore(home / "features", max_bytes=50 * 10**9)
     key = {"view": view_hash, "backbone": "mobilenet", "cut": "pooled"}
@@ -21,17 +22,16 @@ that entry's lock, an eviction, or ``collect`` deletes.
 a CRC-32 of the whole file: 0.5 s per GB (blake2b takes 1.4 s), most of which the first reading of
 the file from disk costs anyway. A damaged entry is logged, removed and made again.
 
-*Under the cap.* ``create`` reserves its space with ``posix_fallocate`` before it gives out the
-memory map: writing to a map on a full disk is a SIGBUS, which kills the process, where fallocate
-says ENOSPC. Room is made first, least recently used first (the mtime of ``meta.json``), never at
-the cost of an entry whose arrays some process has open: a map keeps a shared ``flock`` (see
-``objectives.store.entry``). So arrays that are kept alive pin their entries: let go of a view when
-its epoch is over. Reserving, unlike producing, is done one at a time, and looks at all entries:
-30 ms at 500 of them. On a file system that compresses or copies on write (btrfs, ZFS), fallocate
-can't promise the space.
+*Under the cap.* ``create`` reserves its space (``objectives.store.reserving``) before it gives out
+the memory map: writing to a map on a full disk is a SIGBUS, which kills the process. Room is made
+first, least recently used first (the mtime of ``meta.json``), never at the cost of an entry whose
+arrays some process has open: a map keeps a shared ``flock`` (see ``objectives.store.entry``). So
+arrays that are kept alive pin their entries: let go of a view when its epoch is over. Reserving,
+unlike producing, is done one at a time, and looks at all entries: 30 ms at 500 of them. A file
+system that compresses or copies on write (btrfs, ZFS, APFS) can't promise the space.
 
-*Deleted under readers.* ``remove``, and damage, may delete files that are mapped. On Linux a reader
-goes on with the old bytes, and the disk gets the space back with its last array.
+*Deleted under readers.* ``remove``, and damage, may delete files that are mapped. A reader goes on
+with the old bytes, and the disk gets the space back with its last array.
 
 An open array holds one file descriptor; nothing else does. Made for a local disk: several machines
 need a store each (``flock`` and ``mmap`` over NFS are not to be trusted with this).
@@ -58,12 +58,11 @@ from objectives.store.entry import (
     open_entry,
     read_meta,
     seal,
-    sync_folder,
-    write_synced,
 )
 from objectives.store.room import Freed, PublishedFolder, StoreEntry, StoreFull, StoreRoom
 from objectives.store.writer import ArrayWriter
 from spaces.errors import InputError
+from spaces.files import replacing, sync_folder
 
 __all__ = [
     "ArrayStore",
@@ -107,6 +106,11 @@ class ArrayStore:
         self._checked = CheckedFiles()
         self._counts = StoreCounts()
         self._counts_lock = threading.Lock()
+
+    @property
+    def max_bytes(self) -> int:
+        """The cap on the bytes of all entries together."""
+        return self._room.max_bytes
 
     @property
     def counts(self) -> StoreCounts:
@@ -228,7 +232,7 @@ class ArrayStore:
 
     def _publish(self, folder: Path, name: str, key: Key, array_names: list[str]) -> Arrays:
         meta = seal(folder, key, array_names, self._checked)
-        self._room.claim(len(meta), partial(write_synced, folder / META_NAME, meta))
+        self._room.claim(len(meta), partial(_write, folder / META_NAME, meta))
         # Opened before the rename: from its first moment on the entry is in use and stays.
         arrays = open_entry(folder, key, self._checked)
         if arrays is None:
@@ -246,6 +250,11 @@ class ArrayStore:
         with self._counts_lock:
             counts = self._counts
             self._counts = StoreCounts(counts.made + made, counts.reused + reused)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with replacing(path) as file:
+        file.write(content)
 
 
 def _is_kept(folder: PublishedFolder, keep: Callable[[Key], bool]) -> bool:

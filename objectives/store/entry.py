@@ -150,27 +150,6 @@ def seal(folder: Path, key: Key, names: Iterable[str], checked: CheckedFiles) ->
     return EntryMeta(key=dict(key), arrays=records).model_dump_json().encode()
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk for good."""
-    folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder_fd)
-    finally:
-        os.close(folder_fd)
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and bring it to the disk for good; leave nothing if that fails."""
-    try:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-
-
 def _read_meta_of(key: Key, folder_fd: int) -> EntryMeta:
     with open(META_NAME, "rb", opener=partial(os.open, dir_fd=folder_fd)) as file:
         meta = EntryMeta.model_validate_json(file.read())

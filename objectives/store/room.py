@@ -9,13 +9,12 @@ Folders, all on one file system::
     room.lock                      held for the moment in which space is reserved
 """
 
-import errno
 import fcntl
 import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -24,10 +23,10 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 
 from objectives.store.entry import META_NAME, Key, read_meta
-from spaces.errors import FoldsweepError, InputError
+from spaces.errors import DiskFullError, FoldsweepError, InputError
+from spaces.files import FULL_DISK, disk_full_is_unavailable
 
 logger = logging.getLogger(__name__)
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _POLL_S = 0.02
 _Made = TypeVar("_Made")
 
@@ -129,11 +128,8 @@ class StoreRoom:
             while n_bytes and (excess := self.used_bytes() + n_bytes - self.max_bytes) > 0:
                 self._free(excess, f"its cap of {self.max_bytes:,} bytes")
             while True:
-                try:
+                with suppress(DiskFullError), disk_full_is_unavailable(f"{self.folder} grows"):
                     return make()
-                except OSError as error:
-                    if error.errno not in _DISK_FULL:
-                        raise
                 free_bytes = shutil.disk_usage(self.folder).free
                 self._free(max(1, n_bytes - free_bytes), "a full disk")
         finally:
@@ -228,7 +224,7 @@ class StoreRoom:
         except Timeout:
             return None
         except OSError as error:
-            if error.errno in _DISK_FULL:
+            if error.errno in FULL_DISK:
                 raise StoreFull(f"no room for a lock file in {path.parent}: {error}") from error
             raise _unwritable(self.folder, error) from error
         return lock

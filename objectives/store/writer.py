@@ -2,7 +2,6 @@
 
 import io
 import math
-import os
 import re
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from objectives.store.reserving import reserve_bytes
 from objectives.store.room import StoreRoom
 
 _ARRAY_NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -84,7 +84,7 @@ def _npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
 def _reserve_file(path: Path, header: bytes, n_bytes: int) -> None:
     try:
         with path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, n_bytes)
+            reserve_bytes(file, n_bytes)
             file.write(header)
     except OSError:
         path.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from objectives.store.array_store import ArrayStore, ArrayWriter, StoreFull
 from objectives.views.keys import Purpose, ViewKey
 from objectives.views.rendering import BaseImages, ViewRenderer
 from objectives.views.rows import BaseRows, StreamedRows
+from spaces.machine import usable_cores
 from spaces.policies import IDENTITY, parse_policy
 
 __all__ = ["Purpose", "Shard", "SharingCounts", "View", "ViewKey", "Views"]
@@ -102,7 +102,7 @@ class Views:
         self._seed = seed
         self._augmenter = augmenter
         self._store = store
-        self._threads = threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        self._threads = threads or min(usable_cores(), _MOST_THREADS)
         self._shard_rows = shard_rows
         self._rows_hash, self._pools_hash = _hash(rows), _hash(pools)
 

@@ -53,6 +53,6 @@ def _text(document: Mapping[str, Any]) -> str:
     gigabytes = (shared["n_bytes"] + checkpoints["n_bytes"]) / 1e9
     verb = "Would free" if document["dry_run"] else "Freed"
     return (
-        f"{verb} {gigabytes:.2f} GB: {shared['entries']} views and features, files of "
-        f"{checkpoints['entries']} trials that have ended."
+        f"{verb} {gigabytes:.2f} GB: {shared['entries']} sets of images, views or features, "
+        f"files of {checkpoints['entries']} trials that have ended."
     )

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from objectives.data.arrays import open_images
 from objectives.data.decoding import decode_file, image_suffixes
 from objectives.data.source import UnreadableImageError
-from objectives.data.values import find_range, to_rgb
+from objectives.data.values import to_rgb
 from objectives.records import ImageArray
 from spaces.errors import InputError
+from spaces.files import shown_path
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,13 @@ def read_pictures(paths: Sequence[Path]) -> Iterator[Picture]:
 
     Raises:
         InputError: Before anything is read, if a path is not there.
+        DiskFullError: If the disk has no room to unpack an array.
     """
     for path in paths:
         if not path.exists():
-            raise InputError(f"there is no file or folder {path}; write the path of an image.")
+            raise InputError(
+                f"there is no file or folder {shown_path(path)}; write the path of an image."
+            )
     return _read_all(paths)
 
 
@@ -53,36 +58,26 @@ def _read_folder(folder: Path) -> Iterator[Picture]:
     known = image_suffixes()
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in known)
     if not files:
-        yield Picture(str(folder), None, f"the folder {folder} has no images in it")
+        yield Picture(
+            shown_path(folder), None, f"the folder {shown_path(folder)} has no images in it"
+        )
     for path in files:
         yield _read_file(path)
 
 
 def _read_file(path: Path) -> Picture:
     try:
-        return Picture(str(path), decode_file(path))
+        return Picture(shown_path(path), decode_file(path))
     except UnreadableImageError as error:
-        return Picture(str(path), None, str(error))
+        return Picture(shown_path(path), None, str(error))
 
 
 def _read_arrays(path: Path) -> Iterator[Picture]:
+    name = shown_path(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            images = archive["images"]
-        _check_shape(images)
-        value_range = find_range(images, str(path))
-    except (KeyError, ValueError, OSError, EOFError, InputError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        yield Picture(str(path), None, f"{path} has no images that can be read: {reason}")
+        images, value_range = open_images(path)
+    except (InputError, OSError) as error:
+        yield Picture(name, None, f"{name} has no images that can be read: {error}")
         return
     for row, image in enumerate(images):
-        yield Picture(f"{path}[{row}]", to_rgb(image, value_range))
-
-
-def _check_shape(images: np.ndarray) -> None:
-    is_grey = images.ndim == 3
-    is_colour = images.ndim == 4 and images.shape[3] in (1, 3, 4)
-    if not (is_grey or is_colour) or 0 in images.shape:
-        raise InputError(f"the array 'images' has shape {images.shape}")
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise InputError(f"the array 'images' is {images.dtype}, not uint8 or float")
+        yield Picture(f"{name}[{row}]", to_rgb(np.asarray(image), value_range))

@@ -1,6 +1,5 @@
 """Which GPUs there are, who gets which, and how many threads a worker on a CPU takes."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import pynvml
 
 from search.sweep_file.sections import WorkerSettings
 from spaces.errors import InputError
+from spaces.machine import usable_cores
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,8 @@ def assign_devices(
                 f"workers.gpus_per_worker = {share:g}, but this machine has {len(gpu_ids)} GPUs."
             )
         return found
-    cores = cores or _usable_cores()
+    cores = cores or usable_cores()
     return [Device(threads=max(1, cores // settings.count))] * settings.count
-
-
-def _usable_cores() -> int:
-    # macOS binds no process to cores.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_up_gpus(*, mixed_precision: bool = True) -> None:

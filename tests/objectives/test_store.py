@@ -1,7 +1,9 @@
 """The store of arrays: made once, checked, under its cap, whatever is killed."""
 
+import fcntl
 import logging
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from objectives.store.array_store import ArrayStore, ArrayWriter, Freed, StoreCounts, StoreFull
+from objectives.store.reserving import preallocate_on_macos, reserve_bytes
 from spaces.errors import FoldsweepError, InputError
 
 MB = 10**6
@@ -408,6 +411,51 @@ def test_a_full_disk_with_nothing_to_evict_says_so_and_leaves_nothing(small_disk
     assert ages(store) == [1]
     assert store.get(key_of(2), producer(2, 400_000))["x"][-1] == 2
     assert ages(store) == [2]
+
+
+@pytest.fixture
+def without_fallocate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+
+
+def test_without_fallocate_space_is_reserved_by_writing_zeros(
+    small_disk: Path, without_fallocate: None
+) -> None:
+    store = ArrayStore(small_disk / "store", max_bytes=100 * MB)
+    for number in range(5):
+        assert (store.get(key_of(number), producer(number, 300_000))["x"] == number).all()
+    (small_disk / "of another program").write_bytes(b"x" * 100_000)
+    with pytest.raises(StoreFull, match="full disk"):
+        store.get(key_of(9), producer(9, 2_000_000))
+    assert list((small_disk / "store" / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("n_bytes", [1, 4096, 3 * 2**20 + 17])
+def test_reserved_zeros_have_the_length_that_was_asked_for(
+    tmp_path: Path, without_fallocate: None, n_bytes: int
+) -> None:
+    with (tmp_path / "x").open("wb") as file:
+        reserve_bytes(file, n_bytes)
+        assert file.tell() == 0
+    assert (tmp_path / "x").read_bytes() == bytes(n_bytes)
+    assert (tmp_path / "x").stat().st_blocks * 512 >= n_bytes
+
+
+def test_macos_is_asked_for_the_space_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layout is that of sys/fcntl.h: two ints, then three 64-bit numbers."""
+    asked = []
+
+    def fcntl_of_macos(descriptor: int, command: int, argument: bytes) -> bytes:
+        asked.append((command, struct.unpack("=Iiqqq", argument)))
+        return argument
+
+    monkeypatch.setattr(fcntl, "fcntl", fcntl_of_macos)
+    with (tmp_path / "x").open("wb") as file:
+        preallocate_on_macos(file, 5000)
+    assert asked == [(42, (4, 3, 0, 5000, 0))]
+    assert (tmp_path / "x").read_bytes() == bytes(5000)
 
 
 def test_a_sparse_map_on_that_disk_would_have_been_killed(small_disk: Path) -> None:

@@ -15,8 +15,9 @@ from objectives.training.head_stage import HeadTrainer
 from objectives.trial import train_trial
 from objectives.trial_inputs import TrialInputs
 from spaces.default_space import SMALL
-from spaces.errors import TrialError
+from spaces.errors import DiskFullError, TrialError
 from spaces.params import TrialParams
+from tests.objectives.full_disk import largest_file_bytes
 
 N_ROWS, PX, N_FOLDS, N_CLASSES = 90, 32, 3, 3
 POLICIES = [str(c) for d in SMALL.dimensions if d.name == "policy" for c in d.choices]
@@ -126,6 +127,13 @@ def test_a_store_without_room_changes_no_score(tmp_path: Path) -> None:
     full = train_trial(_params(), replace(_context(tmp_path / "full"), max_store_bytes=10_000))
     _assert_same(kept, full)
     assert full.metrics["sharing/features_streamed"] > 0
+
+
+def test_a_full_disk_gives_the_trial_back_and_leaves_no_half_of_a_file(tmp_path: Path) -> None:
+    context = _context(tmp_path)
+    with largest_file_bytes(100), pytest.raises(DiskFullError, match=r"trial.* is written"):
+        train_trial(_params(), context)
+    assert list(context.checkpoint_folder.iterdir()) == []
 
 
 def test_neither_disk_nor_memory_for_features_changes_no_score(

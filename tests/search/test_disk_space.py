@@ -78,6 +78,21 @@ def test_views_of_finished_sweeps_go_and_those_of_unfinished_stay(
     assert [store_of(settings).has(key) for key in stays] == [True] * 2
 
 
+def test_images_of_unfinished_sweeps_stay_whatever_files_they_come_from(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    add_sweep(storage, "old", done=True)
+    add_sweep(storage, "new", seed=3, done=False)
+    keys = [
+        {"kind": "images", "source": "of some files", "image_px": image_px, "format": 2}
+        for image_px in (96, 32)
+    ]
+    for key in keys:
+        store_of(settings).get(key, lambda writer: writer.create("images", (9,), "u1").fill(7))
+    free_space(storage, settings)
+    assert [store_of(settings).has(key) for key in keys] == [True, False]
+
+
 def test_a_dry_run_says_the_same_and_removes_nothing(
     storage: Storage, settings: RuntimeSettings
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from objectives.data import load_source, prepare
+from objectives.store.array_store import ArrayStore
 from tests.objectives.data.written_data import (
     noisy_images,
     write_class_folders,
@@ -30,7 +31,7 @@ def test_a_folder_a_table_and_an_array_of_one_data_set_have_one_fingerprint(
     )
     array = write_npz(tmp_path, images=IMAGES, labels=NUMBERS, class_names=["cat", "dog", "owl"])
     sets = [
-        prepare(load_source(path), 24, tmp_path / f"prepared-{number}")
+        prepare(load_source(path), 24, ArrayStore(tmp_path / f"store-{number}", max_bytes=10**6))
         for number, path in enumerate((folder, table, array))
     ]
     assert len({data.fingerprint for data in sets}) == 1
@@ -52,9 +53,11 @@ def test_the_fingerprint_changes_with_a_pixel_a_label_a_name_and_the_order(tmp_p
         {"images": IMAGES[::-1], "labels": NUMBERS[::-1], "class_names": names},
     ]
     found = set()
+    store = ArrayStore(tmp_path / "store", max_bytes=10**6)
     for number, arrays in enumerate(variants):
-        path = write_npz(tmp_path, **arrays)
-        found.add(prepare(load_source(path), 24, tmp_path / str(number)).fingerprint)
+        (tmp_path / str(number)).mkdir()
+        path = write_npz(tmp_path / str(number), **arrays)
+        found.add(prepare(load_source(path), 24, store).fingerprint)
     assert len(found) == len(variants)
 
 

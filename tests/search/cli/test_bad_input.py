@@ -1,5 +1,6 @@
 """Wrong input through the real command line: one sentence, exit 2, and nothing half-made."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -210,6 +211,26 @@ DATA: dict[str, Case] = {
         {"data__exclude": "rows.txt"},
         prepare=lambda: (write_images(Path("cells.npz"), LABELS), _write("rows.txt", "one\n")),
     ),
+    "fewer names than classes": Case(
+        ("data.class_names", "2 names", "'0', '1', '2'"),
+        {"data__class_names": ["a", "b"]},
+        prepare=lambda: write_images(Path("cells.npz"), LABELS),
+    ),
+    "a name on two lines": Case(
+        ("data.class_names", "'a\\nb'", "control characters"),
+        {"data__class_names": ["a\nb", "c", "d"]},
+        prepare=lambda: write_images(Path("cells.npz"), LABELS),
+    ),
+    "a class folder whose name is not UTF-8": Case(
+        ("UTF-8", "'caf\\udce9'"),
+        {"data__path": "folder"},
+        prepare=lambda: _class_folders(**{"a": 5, os.fsdecode(b"caf\xe9"): 5}),
+    ),
+    "images for which the store is too small": Case(
+        ("24 images of 32 x 32 pixels", "FOLDSWEEP_STORE_GB"),
+        environment={"FOLDSWEEP_STORE_GB": "0.00001"},
+        prepare=lambda: write_images(Path("cells.npz"), LABELS),
+    ),
     "an empty folder": Case(
         ("folder",), {"data__path": "folder"}, prepare=lambda: Path("folder").mkdir()
     ),
@@ -247,6 +268,8 @@ def test_wrong_data_makes_no_sweep(
 ) -> None:
     monkeypatch.setenv("FOLDSWEEP_HOME", str(lasting_home))
     case = DATA[name]
+    for variable, value in case.environment.items():
+        monkeypatch.setenv(variable, value)
     assert case.prepare is not None
     case.prepare()
     Path("cells.yaml").write_text(yaml.safe_dump(good_sweep(**case.changes)), "utf-8")
