@@ -19,16 +19,16 @@ def our_targets() -> list[Target]:
     from objectives.store.array_store import ArrayStore
     from objectives.training import head_stage
     from objectives.views.rendering import ViewRenderer
-    from search import opening
-    from search.ledger.slots import SlotBook
+    from search import creation
+    from search.storage.slots import Slots
     from search.study.reporter import TrialReporter
     from search.study.study import SweepStudy
     from search.workers.run_record import RunRecord
 
     return [
-        (opening, "prepare_data", "opening: audit, resize, folds"),
-        (opening, "_check_tracking", "opening: MLflow's tables"),
-        (opening, "connect", "opening: our tables"),
+        (creation, "_prepared", "opening: audit, resize, folds"),
+        (creation, "_check_tracking", "opening: MLflow's tables"),
+        (creation, "open_storage", "opening: our tables"),
         (ViewRenderer, "shard", "augmentation (all threads)"),
         (FeatureExtractor, "__init__", "building backbones"),
         (FeatureExtractor, "extract", "forward"),
@@ -40,11 +40,11 @@ def our_targets() -> list[Target]:
         (TrialReporter, "report", "reporter"),
         (SweepStudy, "begin", "Optuna"),
         (SweepStudy, "tell", "Optuna"),
-        (SlotBook, "claim", "ledger"),
-        (SlotBook, "finish", "ledger"),
-        (SlotBook, "note_params", "ledger"),
+        (Slots, "claim", "storage"),
+        (Slots, "finish", "storage"),
+        (Slots, "note_params", "storage"),
         (RunRecord, "begin", "outbox: writing"),
-        (RunRecord, "complete", "outbox: writing"),
+        (RunRecord, "end", "outbox: writing"),
         (Delivery, "send", "MLflow (background)"),
         (Outbox, "close", "MLflow: waiting at the end"),
     ]

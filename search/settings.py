@@ -26,7 +26,7 @@ class RuntimeSettings(EnvironmentSettings):
     storage_url: Annotated[str, UNSET_IF_BLANK] = Field(
         default_factory=_sqlite_in_home, repr=False, validation_alias="FOLDSWEEP_STORAGE_URL"
     )
-    """SQLAlchemy URL of the database with study and ledger; may hold a password."""
+    """SQLAlchemy URL of the database with all that a search remembers; may hold a password."""
     store_gb: Annotated[float, UNSET_IF_BLANK] = Field(
         default=50.0, gt=0, allow_inf_nan=False, validation_alias="FOLDSWEEP_STORE_GB"
     )

@@ -27,7 +27,7 @@ def command(max_gb: float | None, dry_run: bool, as_json: bool) -> None:
     """
     with quiet_stdout():
         from search.disk_space import free_space
-        from search.ledger.storage import connect
+        from search.storage.storage import open_storage
         from search.settings import RuntimeSettings
 
         settings = RuntimeSettings.from_environment()
@@ -37,7 +37,7 @@ def command(max_gb: float | None, dry_run: bool, as_json: bool) -> None:
                 "that you mean."
             )
         freed = free_space(
-            connect(settings.storage_url),
+            open_storage(settings.storage_url),
             settings,
             max_bytes=None if max_gb is None else int(max_gb * 1e9),
             dry_run=dry_run,

@@ -81,17 +81,15 @@ def watched(
 
 def _list_sweeps(*, as_json: bool) -> None:
     with quiet_stdout():
-        from search.ledger.storage import connect
-        from search.ledger.sweeps import Ledger
         from search.settings import RuntimeSettings
         from search.status import read_status
+        from search.storage.storage import open_storage
 
         settings = RuntimeSettings.from_environment()
         documents = []
         if has_storage(settings):
-            storage = connect(settings.storage_url)
-            ledger = Ledger(storage)
-            rows = (ledger.sweep(name) for name in ledger.sweep_names())
+            storage = open_storage(settings.storage_url)
+            rows = (storage.sweeps.find(name) for name in storage.sweeps.names())
             documents = [read_status(storage, row).to_json() for row in rows if row]
     if as_json:
         print_json(documents)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from objectives.records import Stage
-from search.ledger.slots import Slot
+from search.storage.records import Slot
 from search.trial_detail import TrialDetail
 from spaces.errors import InputError
 from spaces.params import TrialParams
@@ -41,16 +41,16 @@ def choose_candidate(slots: Sequence[Slot], sweep: str, trial: int | None) -> Ca
         )
     if trial is None:
         return _candidate(max(finished, key=lambda slot: cast(float, slot.score)))
-    found = next((slot for slot in slots if slot.trial_number == trial), None)
+    found = next((slot for slot in slots if slot.trial == trial), None)
     if found is None or found not in finished:
-        numbers = ", ".join(str(n) for n in sorted(slot.trial_number or 0 for slot in finished))
+        numbers = ", ".join(str(n) for n in sorted(slot.trial or 0 for slot in finished))
         state = "does not exist" if found is None else f"is {found.state}"
         raise InputError(f"trial {trial} of {sweep} {state}; finished are: {numbers}.")
     return _candidate(found)
 
 
 def _candidate(slot: Slot) -> Candidate:
-    trial = cast(int, slot.trial_number)
+    trial = cast(int, slot.trial)
     return Candidate(
         trial=trial,
         params=TrialParams.model_validate(slot.params),

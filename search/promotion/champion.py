@@ -15,7 +15,7 @@ from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import check_classes
 from objectives.records import RowArray
-from search.promotion.book import ContentIds
+from search.storage.promotions import ContentIds
 from search.promotion.content import content_ids
 from spaces.errors import InputError
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from objectives.data.content import UNREADABLE
 from objectives.records import LabelledImages, RowArray, Splits
-from search.promotion.book import ContentIds
+from search.storage.promotions import ContentIds
 
 
 def content_ids(content_hashes: Sequence[str]) -> ContentIds:

@@ -1,7 +1,6 @@
 """From the best trial to a registered model: refit, look at the holdout, gate, verify, alias."""
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +10,9 @@ from mlruns_config import names
 from mlruns_config.registry.promotion_run import PromotionRun
 from mlruns_config.registry.saved_classifier import Classifier
 from objectives.evaluation.holdout import HoldoutViews
-from objectives.records import Reporter, RowArray, Stage, TrialContext
+from objectives.records import RowArray, Stage, TrialContext
 from objectives.store.array_store import ArrayStore
-from search.opening import OpenSweep
-from search.promotion.book import PromotionBook
+from search.open_sweep import OpenSweep
 from search.promotion.candidate import Candidate, choose_candidate
 from search.promotion.champion import Champion, load_champion, note_training_content
 from search.promotion.content import content_ids, kin_ids
@@ -28,6 +26,7 @@ from search.promotion.record import (
 )
 from search.promotion.registration import move_alias_from, register_verified
 from search.promotion.report import Promotion, scores_json
+from search.storage.promotions import Promotions
 from search.workers.interruption import orderly_interruption
 from spaces.params import TrialParams
 
@@ -118,7 +117,7 @@ class _Promotion:
             holdout = holdout.kept(unseen)
         with open_run(opened, self.candidate) as run:
             challenger = self._refit(run)
-            book = PromotionBook(opened.storage)
+            book = opened.storage.promotions
             look = self._enter_look(book, holdout, run)
             looks = book.count(kin_ids(data, splits, holdout.rows))
             found = self._examine(holdout, challenger, champion)
@@ -128,7 +127,7 @@ class _Promotion:
             show_verdict(run, promotion, found, holdout, class_names=classes, metric=metric)
             if promotion.passed or promotion.forced:
                 promotion = self._register(promotion, challenger, holdout, run)
-                book.note(look, version=promotion.version, aliased_at=time.time())
+                book.note_alias(look, promotion.version or 0)
             return promotion
 
     def _refit(self, run: PromotionRun) -> Classifier:
@@ -139,11 +138,11 @@ class _Promotion:
         note_training_content(run, kin_ids(prepared.data, prepared.splits, rows))
         reporter = CurveReporter(run, self.tools.say)
         with tempfile.TemporaryDirectory() as scratch:
-            context = _context(opened, Path(scratch), reporter)
+            context = opened.context(Path(scratch), reporter)
             network = self.tools.refit(candidate.params, candidate.epochs, context)
         return Classifier(network, prepared.data.class_names)
 
-    def _enter_look(self, book: PromotionBook, holdout: Holdout, run: PromotionRun) -> int:
+    def _enter_look(self, book: Promotions, holdout: Holdout, run: PromotionRun) -> str:
         hashes = self.opened.prepared.data.content_hashes
         return book.look(
             self.opened.row.id,
@@ -209,22 +208,7 @@ class _Promotion:
         return replace(promotion, version=version.number, alias=target.alias)
 
 
-def _context(opened: OpenSweep, folder: Path, reporter: Reporter) -> TrialContext:
-    return TrialContext(
-        data=opened.prepared.data,
-        splits=opened.prepared.splits,
-        validation=opened.file.validation,
-        train=opened.file.train,
-        seed=opened.file.search.seed,
-        home=opened.settings.home,
-        checkpoint_folder=folder,
-        reporter=reporter,
-        max_store_bytes=opened.settings.store_bytes,
-        keep_views=False,
-    )
-
-
-def _note_verdict(book: PromotionBook, look: int, promotion: Promotion) -> None:
+def _note_verdict(book: Promotions, look: str, promotion: Promotion) -> None:
     book.note(
         look,
         passed=promotion.passed,

@@ -14,7 +14,7 @@ from mlruns_config.client import ensure_experiment
 from mlruns_config.dataset import DatasetInfo
 from mlruns_config.registry.promotion_run import PromotionRun, end_running, promotion_run
 from objectives.records import Stage
-from search.opening import OpenSweep
+from search.open_sweep import OpenSweep
 from search.promotion.candidate import Candidate
 from search.promotion.examination import Examination, Holdout
 from search.promotion.presence import present, settle_absent

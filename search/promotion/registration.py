@@ -17,7 +17,7 @@ from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.registry.verification import verify_version
 from mlruns_config.settings import TrackingSettings
 from objectives.records import ImageArray
-from search.ledger.storage import Storage
+from search.storage.storage import Storage
 from spaces.errors import RefusedError
 
 N_VERIFIED_IMAGES = 8

@@ -37,6 +37,11 @@ class Look:
     version: int | None
     aliased_at: float | None
 
+    @property
+    def ids(self) -> ContentIds:
+        """The images that were looked at."""
+        return np.frombuffer(self.content_ids, _STORED).astype(np.uint64)
+
 
 class Promotions:
     """All promotions of one storage, whatever their sweep.
@@ -70,7 +75,7 @@ class Promotions:
         """
         look_id = str(uuid.uuid4())
         values = {"sweep_id": sweep_id, "trial": trial, "model": model, "alias": alias}
-        ids = np.sort(content_ids).astype(_STORED).tobytes()
+        ids = np.unique(content_ids).astype(_STORED).tobytes()
 
         def enter(connection: Any) -> None:
             known = select(promotions.c.id).where(promotions.c.id == look_id)
@@ -94,9 +99,13 @@ class Promotions:
         self.note(look_id, version=version, aliased_at=now_s())
 
     def count(self, content_ids: ContentIds) -> int:
-        """Count the looks, by any sweep, that saw at least one of these images."""
+        """Count the looks, by any sweep, that saw at least one of some images.
+
+        Args:
+            content_ids: Of the images, and of all that tell about them: their groups.
+        """
         return sum(
-            bool(np.isin(np.frombuffer(look.content_ids, _STORED), content_ids).any())
+            bool(np.isin(look.ids, content_ids).any())
             for look in self.all()
         )
 
