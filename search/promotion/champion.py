@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from mlruns_config.names import TAG_IMAGE_PX
 from mlruns_config.registry.promotion_run import PromotionRun, read_artifact
-from mlruns_config.registry.registry import Version, check_alias, find_alias, load_classifier
+from mlruns_config.registry.registry import check_alias, find_alias, load_classifier
 from mlruns_config.registry.saved_classifier import Classifier
+from mlruns_config.registry.versions import Version
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import check_classes
 from spaces.errors import InputError
