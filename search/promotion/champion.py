@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mlruns_config.description.promotion import TRAINING_CONTENT
 from mlruns_config.names import TAG_IMAGE_PX
 from mlruns_config.registry.promotion_run import PromotionRun, read_artifact
 from mlruns_config.registry.registry import check_alias, find_alias, load_classifier
@@ -18,7 +19,6 @@ from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import check_classes
 from spaces.errors import InputError
 
-SEEN_FILE = "training_content.npy"
 ContentIds = npt.NDArray[np.uint64]
 
 
@@ -71,7 +71,7 @@ def load_champion(
     classifier = load_classifier(tracking, version.uri)
     check_classes(class_names, classifier.class_names, version.uri)
     with tempfile.TemporaryDirectory() as scratch:
-        path = read_artifact(tracking, version.run_id, SEEN_FILE, Path(scratch))
+        path = read_artifact(tracking, version.run_id, TRAINING_CONTENT.name, Path(scratch))
         seen = np.empty(0, np.uint64) if path is None else np.load(path, allow_pickle=False)
     return Champion(version, classifier, seen)
 
@@ -79,7 +79,7 @@ def load_champion(
 def note_training_content(run: PromotionRun, content_hashes: Sequence[str]) -> None:
     """Keep with the run which images the model was trained on."""
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / SEEN_FILE
+        path = Path(scratch) / TRAINING_CONTENT.name
         np.save(path, content_ids(content_hashes))
         run.artifact(path)
 

@@ -13,17 +13,12 @@ from mlruns_config.registry.saved_classifier import Classifier
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import RowArray, Stage, TrialContext
 from search.opening import OpenSweep
+from search.origin import origin_of
 from search.promotion.book import PromotionBook, hash_holdout
 from search.promotion.candidate import Candidate, choose_candidate
 from search.promotion.champion import Champion, load_champion, note_training_content
 from search.promotion.examination import Examination, Holdout, examine
-from search.promotion.record import (
-    CurveReporter,
-    origin_tags,
-    show_verdict,
-    start_run,
-    verdict_tags,
-)
+from search.promotion.record import CurveReporter, show_verdict, start_run
 from search.promotion.registration import move_alias_from, register_verified
 from search.promotion.report import Promotion, scores_json
 from spaces.params import TrialParams
@@ -197,7 +192,7 @@ class _Promotion:
         self, promotion: Promotion, challenger: Classifier, holdout: Holdout, run: PromotionRun
     ) -> Promotion:
         opened, target, say = self.opened, self.target, self.tools.say
-        tags = {**origin_tags(opened, self.candidate.trial), **verdict_tags(promotion)}
+        tags = {**origin_of(opened, self.candidate.trial).tags(), **promotion.tags()}
         version = register_verified(
             opened.tracking,
             run.run_id,

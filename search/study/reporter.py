@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from optuna.trial import Trial
 
-from mlruns_config.names import fold_metric, stage_metric
+from mlruns_config.description.trial_metrics import epoch_metrics
 from objectives.records import Stage
 from search.ledger.slots import Slot, SlotBook
 from spaces.errors import TrialError
@@ -119,9 +119,7 @@ class TrialReporter:
         return math.fsum(shown.values()) / len(shown)
 
     def _log(self, stage: Stage, step: int, values: Mapping[int, float], mean: float) -> None:
-        numbers = {fold_metric(stage, fold, "score"): float(v) for fold, v in values.items()}
-        if self._together:
-            numbers[stage_metric(stage, "score")] = mean
+        numbers = epoch_metrics(stage, values, mean if self._together else None)
         self._run.metrics(numbers, step=step)
 
     def _tell_progress(self, stage: Stage, epoch: int, mean: float) -> None:

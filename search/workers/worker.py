@@ -11,6 +11,7 @@ from optuna.trial import Trial
 from mlruns_config.outbox.outbox import Outbox, RunSpool
 from mlruns_config.system_metrics import SystemMetrics
 from objectives.records import Objective, TrialContext, TrialResult
+from objectives.trial_summary import summary_json
 from search.ledger.outage import Outage
 from search.ledger.slots import Slot, SlotLostError, SlotState
 from search.opening import OpenSweep, open_study
@@ -224,11 +225,6 @@ def _refuse_nan(result: TrialResult) -> None:
 
 
 def _outcome(result: TrialResult) -> dict[str, Any]:
-    detail = {
-        "fold_scores": [float(score) for score in result.fold_scores],
-        "epochs": dict(result.epochs),
-        "metrics": {name: float(value) for name, value in result.metrics.items()},
-    }
     shifted = None if result.shifted is None else float(result.shifted)
     scores = {"score": float(result.score), "clean": float(result.clean), "shifted": shifted}
-    return {**scores, "detail": detail}
+    return {**scores, "detail": summary_json(result)}
