@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int64]
 RowArray = npt.NDArray[np.int64]
 Stage = Literal["head", "scratch", "finetune"]
+View = Literal["clean", "shifted"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,46 @@ class TrialContext:
 
 
 @dataclass(frozen=True)
+class ClassScores:
+    """How one class was told from the others; scikit-learn's definitions."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class ViewSummary:
+    """The numbers by which one compares what trials predict on one view."""
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    log_loss: float
+    """In nats."""
+    calibration_error: float
+    classes: Mapping[str, ClassScores]
+    """By the class's name."""
+
+
+@dataclass(frozen=True)
+class UseCounts:
+    """How often something was made and kept, found made, or made in passing and not kept."""
+
+    made: int = 0
+    reused: int = 0
+    streamed: int = 0
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How much of a trial's work was shared with others."""
+
+    views: UseCounts
+    features: UseCounts
+
+
+@dataclass(frozen=True)
 class TrialResult:
     """What a trial found. Out-of-fold arrays follow ``Splits.rows``, shape ``(rows, classes)``."""
 
@@ -106,8 +147,13 @@ class TrialResult:
     oof_shifted: FloatArray | None
     curves: Mapping[str, Any]
     """``{"stage": [...], "clean": (epochs, k), "shifted": ..., "loss": ...}``, nan after a stop."""
+    summaries: Mapping[View, ViewSummary] = field(default_factory=dict)
+    """Of the out-of-fold predictions on each view."""
+    stage_s: Mapping[Stage, float] = field(default_factory=dict)
+    """Seconds that each stage took."""
+    sharing: Sharing | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Summary numbers to log: per-class and overall, clean and shifted, and what it cost."""
+    """An objective's own further numbers, by any names."""
     artifacts: tuple[Path, ...] = ()
     """Files under the checkpoint folder to keep with the trial."""
     stopped: bool = False

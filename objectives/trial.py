@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 
 import numpy as np
 
@@ -11,12 +10,22 @@ from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions, summarise
 from objectives.networks.cuts import find_cut
 from objectives.networks.network import Network, build_network, freeze_below
-from objectives.records import FloatArray, Stage, TrialContext, TrialResult
+from objectives.records import (
+    FloatArray,
+    Sharing,
+    Stage,
+    TrialContext,
+    TrialResult,
+    UseCounts,
+    View,
+    ViewSummary,
+)
 from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
 from objectives.training.network_stage import NetworkTrainer
 from objectives.training.stages import FoldTrainer, run_stage
 from objectives.trial_artifacts import write_artifacts
 from objectives.trial_inputs import TrialInputs
+from objectives.views.views import SharingCounts
 from spaces.params import TrialParams
 
 
@@ -55,7 +64,7 @@ class _Trial:
             tuple(plan.rows_of(j) for j in range(plan.n_folds)),
             context.validation,
         )
-        self.seconds: dict[str, float] = {}
+        self.stage_s: dict[Stage, float] = {}
 
     def run(self) -> TrialResult:
         train = self.context.train
@@ -105,7 +114,7 @@ class _Trial:
             n_epochs=n_epochs,
             patience_epochs=self.context.train.patience,
         )
-        self.seconds[stage] = time.perf_counter() - started
+        self.stage_s[stage] = time.perf_counter() - started
         return goes_on
 
     def _result(self, *, stopped: bool) -> TrialResult:
@@ -122,19 +131,30 @@ class _Trial:
             oof_clean=clean,
             oof_shifted=shifted,
             curves=self.history.curves(),
-            metrics=self._metrics(clean, shifted),
+            summaries=self._summaries(clean, shifted),
+            stage_s=dict(self.stage_s),
+            sharing=_sharing(self.inputs.counts),
             artifacts=write_artifacts(self.inputs, self.history, clean, shifted),
             stopped=stopped,
         )
 
-    def _metrics(self, clean: FloatArray, shifted: FloatArray | None) -> Mapping[str, float]:
-        names = self.context.data.class_names
-        metrics = dict(summarise(self.inputs.labels, clean, names, "clean"))
-        if shifted is not None:
-            metrics.update(summarise(self.inputs.labels, shifted, names, "shifted"))
-        metrics.update({f"cost/{stage}_s": seconds for stage, seconds in self.seconds.items()})
-        metrics.update({f"sharing/{name}": n for name, n in asdict(self.inputs.counts).items()})
-        return metrics
+    def _summaries(
+        self, clean: FloatArray, shifted: FloatArray | None
+    ) -> Mapping[View, ViewSummary]:
+        labels, names = self.inputs.labels, self.context.data.class_names
+        views: dict[View, FloatArray | None] = {"clean": clean, "shifted": shifted}
+        return {
+            view: summarise(labels, probabilities, names)
+            for view, probabilities in views.items()
+            if probabilities is not None
+        }
+
+
+def _sharing(counts: SharingCounts) -> Sharing:
+    return Sharing(
+        views=UseCounts(counts.views_made, counts.views_reused, counts.views_streamed),
+        features=UseCounts(counts.features_made, counts.features_reused, counts.features_streamed),
+    )
 
 
 def stage_network(params: TrialParams, inputs: TrialInputs, stage: Stage) -> Network:

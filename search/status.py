@@ -28,7 +28,12 @@ class TrialRecord:
     stages: Mapping[str, int]
     """Epochs of each stage that the folds found."""
     params: Mapping[str, Any]
+    summaries: Mapping[str, Mapping[str, Any]]
+    """By view, ``clean`` and ``shifted``: the fields of objectives.records.ViewSummary."""
+    stage_s: Mapping[str, float]
+    """Seconds in each stage."""
     metrics: Mapping[str, float]
+    """An objective's own numbers."""
     head_score: float | None
     finetuned: bool | None
     """Whether its head-stage score was good enough; None if it never got that far."""
@@ -131,6 +136,8 @@ def _record(slot: Slot, head: Phase | None) -> TrialRecord:
         fold_scores=detail.get("fold_scores", []),
         stages=detail.get("epochs", {}),
         params=slot.params or {},
+        summaries=detail.get("summaries", {}),
+        stage_s=detail.get("stage_s", {}),
         metrics=detail.get("metrics", {}),
         head_score=None if head is None else head.score,
         finetuned=None if head is None else head.goes_on,
@@ -168,14 +175,13 @@ def _worker(row: WorkerRow) -> dict[str, Any]:
 
 
 def _shared(slots: Sequence[Slot]) -> dict[str, dict[str, int]]:
-    """Sum what trials noted as ``sharing/views_made`` and the like."""
+    """Sum what trials noted as ``sharing``."""
     total: dict[str, dict[str, int]] = {}
     for slot in slots:
-        for name, count in ((slot.detail or {}).get("metrics") or {}).items():
-            kind, _, how = name.removeprefix("sharing/").partition("_")
-            if name.startswith("sharing/"):
-                ways = total.setdefault(kind, {})
-                ways[how] = ways.get(how, 0) + int(count)
+        for kind, counts in ((slot.detail or {}).get("sharing") or {}).items():
+            ways = total.setdefault(kind, {})
+            for how, count in counts.items():
+                ways[how] = ways.get(how, 0) + count
     return total
 
 

@@ -1,5 +1,6 @@
 """A sweep from Python: the same that the command line does."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,19 +140,21 @@ class Sweep:
         """
         from search.joining import refuse_other_versions
         from search.storage.workers import new_worker_id
-        from search.workers.device import assign_devices, claim_device, find_gpus, set_up_gpus
+        from search.workers.claim import claim_device, claims_folder
+        from search.workers.device import assign_devices, find_gpus, set_up_gpus
         from search.workers.interruption import orderly_interruption
         from search.workers.worker import run_worker
 
         self.refuse_unless_runnable()
-        with orderly_interruption():
+        devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
+        with orderly_interruption(), claim_device(devices, claims_folder()) as device:
+            # Before TensorFlow is loaded, which reads it once.
+            os.environ.update(device.environment())
             opened = self._joined()
             refuse_other_versions(opened.row)
-            devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
-            with claim_device(devices) as device:
-                if device.gpu_ids:
-                    set_up_gpus(device)
-                run_worker(opened, device, worker_id=new_worker_id())
+            if device.gpu_ids:
+                set_up_gpus()
+            run_worker(opened, device, worker_id=new_worker_id())
 
     def change_budget(
         self,

@@ -1,44 +1,35 @@
 """The registry of the best models: log, register, tag, alias, find and load a version."""
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from mlruns_config import names
 from mlruns_config.client import connect, explained
-from mlruns_config.registry.saved_classifier import Classifier, load_folder, save_classifier
+from mlruns_config.registry.keras_file import load_keras_file
+from mlruns_config.registry.saved_classifier import Classifier, save_classifier
+from mlruns_config.registry.stored_files import download_keras_file, folder_digests
+from mlruns_config.registry.versions import LoggedClassifier, Version
 from mlruns_config.settings import TrackingSettings
-from spaces.errors import InputError, UnavailableError
+from spaces.errors import InputError
 
 if TYPE_CHECKING:
-    import keras
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 LOGGED_NAME = "classifier"
 _RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)
+_URI = re.compile(
+    r"models:/(?:(?P<model>[^/]+)/(?P<number>\d{1,9})|(?P<aliased>[^/]+)@(?P<alias>[^/@]+))"
+)
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a registered model."""
-
-    model: str
-    number: int
-    run_id: str
-    tags: Mapping[str, str]
-
-    @property
-    def uri(self) -> str:
-        """What MLflow loads: ``models:/NAME/NUMBER``."""
-        return f"models:/{self.model}/{self.number}"
 
 
 @contextmanager
@@ -96,44 +87,47 @@ def find_alias(settings: TrackingSettings, model: str, alias: str) -> Version | 
 def log_classifier(
     settings: TrackingSettings,
     run_id: str,
-    model: "keras.Model",
+    classifier: Classifier,
     *,
-    class_names: tuple[str, ...],
     example: npt.NDArray[np.uint8],
-) -> str:
+) -> LoggedClassifier:
     """Log a plain Keras classifier as the model of a run.
 
     Args:
         settings: Where to.
         run_id: The run that trained it.
-        model: Takes uint8 images of any size, gives probabilities; no custom objects.
-        class_names: In the order of the model's outputs.
+        classifier: Takes uint8 images of any size, gives probabilities; no custom objects.
         example: Images for the input example, shape ``(batch, height, width, 3)``.
 
     Returns:
-        The id of the logged model.
+        The logged model, with the digests of its files as they were saved here.
     """
     with registry(settings) as client, tempfile.TemporaryDirectory() as scratch:
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model
 
         experiment_id = client.get_run(run_id).info.experiment_id
-        logged = client.create_logged_model(experiment_id, LOGGED_NAME, run_id, model_type="keras")
-        about = Model(
-            artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id
-        )
+        made = client.create_logged_model(experiment_id, LOGGED_NAME, run_id, model_type="keras")
+        about = Model(artifact_path=made.artifact_location, run_id=run_id, model_id=made.model_id)
         folder = Path(scratch) / "model"
-        save_classifier(model, folder, class_names=class_names, example=example, about=about)
-        client.log_model_artifacts(logged.model_id, str(folder))
-        client.finalize_logged_model(logged.model_id, "READY")
-        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        return str(logged.model_id)
+        save_classifier(classifier, folder, example=example, about=about)
+        logged = LoggedClassifier(
+            made.model_id, run_id, classifier.class_names, folder_digests(folder)
+        )
+        client.log_model_artifacts(made.model_id, str(folder))
+        client.finalize_logged_model(made.model_id, "READY")
+        client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
+        client.set_tag(run_id, names.TAG_MODEL_SHA256, logged.digest)
+        return logged
 
 
 def register(
-    settings: TrackingSettings, model: str, logged_id: str, run_id: str, tags: Mapping[str, str]
+    settings: TrackingSettings, model: str, logged: LoggedClassifier, tags: Mapping[str, str]
 ) -> Version:
-    """Make a logged model the next version of a registered one, which is made if need be."""
+    """Make a logged model the next version of a registered one, which is made if need be.
+
+    Its tags say, besides those given, which file is to be loaded and what its answers are called.
+    """
     with registry(settings) as client:
         from mlflow.exceptions import MlflowException
 
@@ -143,7 +137,11 @@ def register(
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         made = client.create_model_version(
-            model, f"models:/{logged_id}", run_id, dict(tags), model_id=logged_id
+            model,
+            f"models:/{logged.model_id}",
+            logged.run_id,
+            {**tags, **logged.tags()},
+            model_id=logged.model_id,
         )
         return _version(made)
 
@@ -164,19 +162,56 @@ def move_alias(settings: TrackingSettings, version: Version, alias: str) -> None
 def load_classifier(settings: TrackingSettings, uri: str) -> Classifier:
     """Load what ``models:/NAME/NUMBER`` or ``models:/NAME@ALIAS`` points to.
 
+    Only the Keras file whose digest was recorded at the promotion is downloaded, and nothing that
+    lies in the registry is run: see :mod:`mlruns_config.registry.keras_file`.
+
     Raises:
         InputError: If there is no such model, or it is not one that foldsweep promoted.
         UnavailableError: If MLflow does not answer.
     """
     with registry(settings) as client, tempfile.TemporaryDirectory() as scratch:
-        import mlflow.artifacts
-        from mlflow.exceptions import MlflowException
+        version = _find_uri(client, uri)
+        digest, class_names = _recorded(version, uri)
+        path = download_keras_file(client, version, Path(scratch), uri)
+        model = load_keras_file(path, digest, uri)
+    n_outputs = (getattr(model, "output_shape", None) or (None,))[-1]
+    if n_outputs != len(class_names):
+        raise InputError(
+            f"{uri} is not loaded: it gives {n_outputs} probabilities for {len(class_names)} "
+            "class names"
+        )
+    return Classifier(model, class_names)
 
-        try:
-            folder = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch)
-        except (MlflowException, OSError) as error:
-            raise _not_found(client, uri, error) from None
-        return load_folder(Path(folder), uri)
+
+def _find_uri(client: "MlflowClient", uri: str) -> Version:
+    from mlflow.exceptions import MlflowException
+
+    found = _URI.fullmatch(uri)
+    if found is None:
+        raise _not_found(client, uri)
+    try:
+        if found["alias"] is not None:
+            return _version(client.get_model_version_by_alias(found["aliased"], found["alias"]))
+        return _version(client.get_model_version(found["model"], found["number"]))
+    except MlflowException as error:
+        if error.error_code in (_ABSENT, "INVALID_PARAMETER_VALUE"):
+            raise _not_found(client, uri) from None
+        raise
+
+
+def _recorded(version: Version, uri: str) -> tuple[str, tuple[str, ...]]:
+    """Give the digest and the class names that a promotion wrote on a version."""
+    digest = version.tags.get(names.TAG_MODEL_SHA256, "")
+    try:
+        class_names = json.loads(version.tags.get(names.TAG_CLASS_NAMES, "null"))
+    except ValueError:
+        class_names = None
+    if not re.fullmatch("[0-9a-f]{64}", digest) or not isinstance(class_names, list):
+        raise InputError(
+            f"{uri} is not a classifier that foldsweep promoted: its version has no tags "
+            f"{names.TAG_MODEL_SHA256} and {names.TAG_CLASS_NAMES}. Promote a trial to that name."
+        )
+    return digest, tuple(map(str, class_names))
 
 
 def _find_alias(client: "MlflowClient", model: str, alias: str) -> Version | None:
@@ -191,14 +226,10 @@ def _find_alias(client: "MlflowClient", model: str, alias: str) -> Version | Non
         raise
 
 
-def _not_found(client: "MlflowClient", uri: str, error: Exception) -> Exception:
-    """Say that there is no such model and which ones there are; pass on what is another failure."""
-    if isinstance(error, OSError):
-        return UnavailableError(f"the files of {uri} cannot be read: {error}")
-    if getattr(error, "error_code", _ABSENT) not in (_ABSENT, "INVALID_PARAMETER_VALUE"):
-        return error
-    names = [found.name for found in client.search_registered_models(max_results=20)]
-    known = ", ".join(f"models:/{name}@champion" for name in names) or "none"
+def _not_found(client: "MlflowClient", uri: str) -> InputError:
+    """Say that there is no such model, and which ones there are."""
+    found = [model.name for model in client.search_registered_models(max_results=20)]
+    known = ", ".join(f"models:/{name}@champion" for name in found) or "none"
     return InputError(
         f"there is no model {uri!r} to load; registered: {known}. Write models:/NAME@ALIAS or "
         "models:/NAME/NUMBER"
@@ -206,4 +237,6 @@ def _not_found(client: "MlflowClient", uri: str, error: Exception) -> Exception:
 
 
 def _version(found: "ModelVersion") -> Version:
-    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags))
+    return Version(
+        found.name, int(found.version), found.run_id or "", dict(found.tags), found.source or ""
+    )

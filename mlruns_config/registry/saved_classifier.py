@@ -1,4 +1,4 @@
-"""Write a Keras classifier as an MLflow model, and read it back."""
+"""Write a Keras classifier as an MLflow model."""
 
 import shutil
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spaces.errors import InputError
-
 if TYPE_CHECKING:
     import keras
     from mlflow.models import Model, ModelSignature
 
 LOADER = "class_probabilities"
+KERAS_FILE = "data/model.keras"
+"""Where MLflow's Keras flavour puts the model inside of the folder."""
 _TENSORFLOWS = ("tensorflow", "tensorflow-cpu")
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier loaded from the registry: the Keras model and the names of its answers."""
+    """A Keras model and the names of its answers."""
 
     model: "keras.Model"
     class_names: tuple[str, ...]
@@ -32,10 +32,9 @@ class Classifier:
 
 
 def save_classifier(
-    model: "keras.Model",
+    classifier: Classifier,
     folder: Path,
     *,
-    class_names: tuple[str, ...],
     example: npt.NDArray[np.uint8],
     about: "Model",
 ) -> None:
@@ -45,9 +44,8 @@ def save_classifier(
     ``predict`` gives a DataFrame with a column a class.
 
     Args:
-        model: Takes uint8 images of any size, gives probabilities; no custom objects.
+        classifier: Takes uint8 images of any size, gives probabilities; no custom objects.
         folder: Will be made.
-        class_names: In the order of the model's outputs.
         example: One image or a few, shape ``(batch, height, width, 3)``.
         about: MLflow's record of the logged model, to be completed and written.
     """
@@ -56,13 +54,13 @@ def save_classifier(
 
     folder.mkdir(parents=True)
     mlflow.keras.save_model(
-        model,
+        classifier.model,
         str(folder),
         mlflow_model=about,
-        signature=_signature(class_names),
+        signature=_signature(classifier.class_names),
         input_example=example,
         pip_requirements=requirements(),
-        metadata={"class_names": list(class_names)},
+        metadata={"class_names": list(classifier.class_names)},
     )
     code = folder / "code"
     code.mkdir()
@@ -76,29 +74,6 @@ def save_classifier(
         python_env="python_env.yaml",
     )
     about.save(str(folder / "MLmodel"))
-
-
-def load_folder(folder: Path, uri: str) -> Classifier:
-    """Load the Keras model of a folder that MLflow downloaded; runs no code that lies in it.
-
-    Args:
-        folder: Where the model lies.
-        uri: What to call it in an error.
-
-    Raises:
-        InputError: If it is not a Keras model with class names.
-    """
-    import mlflow.keras
-    from mlflow.models import Model
-
-    about = Model.load(str(folder))
-    names = (about.metadata or {}).get("class_names")
-    if mlflow.keras.FLAVOR_NAME not in about.flavors or not names:
-        raise InputError(
-            f"{uri} is not a classifier that foldsweep promoted: it has the flavors "
-            f"{', '.join(sorted(about.flavors))} and {'' if names else 'no '}class names"
-        )
-    return Classifier(mlflow.keras.load_model(str(folder)), tuple(names))
 
 
 def requirements() -> list[str]:

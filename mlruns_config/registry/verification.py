@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mlruns_config.registry.registry import Version
+from mlruns_config.registry.registry import registry
+from mlruns_config.registry.stored_files import check_as_saved
+from mlruns_config.registry.versions import LoggedClassifier, Version
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import RefusedError
 from spaces.redact import redact
@@ -24,31 +26,37 @@ Probabilities = Mapping[str, npt.NDArray[np.float32]]
 def verify_version(
     settings: TrackingSettings,
     version: Version,
+    logged: LoggedClassifier,
     images: Images,
     expected: Probabilities,
-    class_names: tuple[str, ...],
 ) -> float:
     """Load a version in a fresh process that has no foldsweep, and compare its predictions.
+
+    MLflow runs code of the folder that it loads there: so first, every file of the version is
+    compared with what was saved.
 
     Args:
         settings: Where the version is.
         version: What is loaded, from the registry.
+        logged: What was saved; its class names are what the columns must be called.
         images: Batches of images by name, each of another size.
         expected: Their probabilities, by the same names, shape ``(batch, classes)``.
-        class_names: What the columns must be called.
 
     Returns:
         The largest absolute difference of a probability.
 
     Raises:
-        RefusedError: If it cannot be loaded there, names other classes or predicts otherwise.
+        RefusedError: If it is not what was saved, cannot be loaded there, names other classes or
+            predicts otherwise.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
+        with registry(settings) as client:
+            check_as_saved(client, version, logged, folder / "stored")
         np.savez(folder / "images.npz", allow_pickle=False, **images)
         _predict_elsewhere(settings, version, folder)
         with np.load(folder / "predictions.npz") as found:
-            return _largest_difference(version, found, expected, class_names)
+            return _largest_difference(version, found, expected, logged.class_names)
 
 
 def _predict_elsewhere(settings: TrackingSettings, version: Version, folder: Path) -> None:

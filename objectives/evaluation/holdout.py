@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from spaces.errors import InputError
 Predict = Callable[[ImageArray], npt.ArrayLike]
 """Images, uint8, shape ``(batch, height, width, 3)``, to probabilities ``(batch, classes)``."""
 Corruption = Callable[[ImageArray], ImageArray]
+HoldoutView = Literal["clean", "shifted", "corrupted"]
 CHUNK_IMAGES = 256
 
 
@@ -54,7 +56,7 @@ class HoldoutScores:
     corrupted: Estimate
     """The mean over all corruptions and severities."""
 
-    def by_view(self) -> dict[str, Estimate | None]:
+    def by_view(self) -> dict[HoldoutView, Estimate | None]:
         """Name the three."""
         return {"clean": self.clean, "shifted": self.shifted, "corrupted": self.corrupted}
 

@@ -1,13 +1,13 @@
 """Scores of predictions: one number to select on, and the table that explains it."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from sklearn import metrics as sklearn_metrics
 
-from objectives.records import LabelArray
+from objectives.records import ClassScores, LabelArray, ViewSummary
 from objectives.settings import Metric
 
 Probabilities = npt.NDArray[np.floating]
@@ -77,35 +77,29 @@ def confusion_matrix(
 
 
 def summarise(
-    labels: LabelArray, probabilities: Probabilities, class_names: Sequence[str], prefix: str
-) -> Mapping[str, float]:
+    labels: LabelArray, probabilities: Probabilities, class_names: Sequence[str]
+) -> ViewSummary:
     """Describe predictions by the numbers that one compares trials with.
 
     Args:
         labels: Class numbers, shape ``(rows,)``.
         probabilities: Shape ``(rows, classes)``.
         class_names: One name per class.
-        prefix: ``clean`` or ``shifted``.
-
-    Returns:
-        ``<prefix>/accuracy`` and so on, and per class ``<prefix>/precision/<class>``, ``recall``
-        and ``f1``.
     """
-    predicted = probabilities.argmax(axis=1)
     precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
-        labels, predicted, labels=np.arange(len(class_names)), zero_division=0
+        labels,
+        probabilities.argmax(axis=1),
+        labels=np.arange(len(class_names)),
+        zero_division=0,
     )
-    summary = {
-        f"{prefix}/accuracy": score_predictions("accuracy", labels, probabilities),
-        f"{prefix}/balanced_accuracy": score_predictions(
-            "balanced_accuracy", labels, probabilities
-        ),
-        f"{prefix}/macro_f1": score_predictions("macro_f1", labels, probabilities),
-        f"{prefix}/log_loss": log_loss(labels, probabilities),
-        f"{prefix}/calibration_error": calibration_error(labels, probabilities),
-    }
-    for index, name in enumerate(class_names):
-        summary[f"{prefix}/precision/{name}"] = float(precision[index])
-        summary[f"{prefix}/recall/{name}"] = float(recall[index])
-        summary[f"{prefix}/f1/{name}"] = float(f1[index])
-    return summary
+    return ViewSummary(
+        accuracy=score_predictions("accuracy", labels, probabilities),
+        balanced_accuracy=score_predictions("balanced_accuracy", labels, probabilities),
+        macro_f1=score_predictions("macro_f1", labels, probabilities),
+        log_loss=log_loss(labels, probabilities),
+        calibration_error=calibration_error(labels, probabilities),
+        classes={
+            name: ClassScores(float(precision[index]), float(recall[index]), float(f1[index]))
+            for index, name in enumerate(class_names)
+        },
+    )

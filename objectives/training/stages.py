@@ -53,7 +53,8 @@ def run_stage(
             break
         record = history.add(stage, epoch, trainer.advance(epoch, active))
         for fold, outcome in record.outcomes.items():
-            refuse_divergence(outcome.loss, f"the loss of fold {fold} in epoch {epoch + 1} of {stage}")
+            what = f"the loss of fold {fold} in epoch {epoch + 1} of {stage}"
+            refuse_divergence(outcome.loss, what)
         for j in active:
             if folds[j].improves(record.scores[j]):
                 trainer.remember(j)

@@ -27,8 +27,8 @@ def command(max_gb: float | None, dry_run: bool, as_json: bool) -> None:
     """
     with quiet_stdout():
         from search.disk_space import free_space
-        from search.storage.storage import open_storage
         from search.settings import RuntimeSettings
+        from search.storage.storage import open_storage
 
         settings = RuntimeSettings.from_environment()
         if not has_storage(settings):

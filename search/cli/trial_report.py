@@ -11,17 +11,20 @@ from search.cli.leaderboard import new_table
 from search.progress import duration, fold_scores, number
 
 Document = Mapping[str, Any]
+OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error")
 PER_CLASS = ("precision", "recall", "f1")
 
 
 def trial_report(document: Document) -> RenderableType:
     """Lay out a trial's record: scores, epochs, parameters, metrics, classes, cost, links."""
-    metrics = document.get("metrics") or {}
+    summaries = document.get("summaries") or {}
     parts: list[RenderableType] = [_heading(document), _facts(document), Text()]
     parts += [_pairs("parameter", document.get("params") or {}), Text()]
-    if metrics:
-        parts += [_overall(metrics), Text()]
-        parts += [part for view in ("clean", "shifted") for part in _classes(metrics, view)]
+    if summaries:
+        parts += [_overall(summaries), Text()]
+        parts += [part for view in summaries for part in _classes(view, summaries[view])]
+    if document.get("metrics"):
+        parts += [_pairs("the objective's own", document["metrics"]), Text()]
     return Group(*parts)
 
 
@@ -35,6 +38,9 @@ def _facts(document: Document) -> Table:
         "score": _scores(document),
         "folds": fold_scores(document.get("fold_scores")),
         "epochs": ", ".join(f"{s} {n}" for s, n in (document.get("stages") or {}).items()),
+        "stages": ", ".join(
+            f"{s} {duration(t)}" for s, t in (document.get("stage_s") or {}).items()
+        ),
         "cost": duration(document.get("device_s")),
         "reason": document.get("reason"),
         "MLflow": document.get("run_url"),
@@ -57,18 +63,17 @@ def _pairs(heading: str, values: Document) -> Table:
     return table
 
 
-def _overall(metrics: Document) -> Table:
-    """Give the metrics that are not about one class: those without a second slash."""
-    return _pairs("metric", {name: v for name, v in metrics.items() if name.count("/") < 2})
+def _overall(summaries: Document) -> Table:
+    """Give what is not about one class, a column a view."""
+    table = new_table("metric", *summaries)
+    for name in OVERALL:
+        table.add_row(name, *(number(summary.get(name)) for summary in summaries.values()))
+    return table
 
 
-def _classes(metrics: Document, view: str) -> Iterator[RenderableType]:
-    prefix = f"{view}/recall/"
-    names = [name.removeprefix(prefix) for name in metrics if name.startswith(prefix)]
-    if not names:
-        return
+def _classes(view: str, summary: Document) -> Iterator[RenderableType]:
     table = new_table(f"class ({view})", *PER_CLASS)
-    for name in names:
-        table.add_row(name, *(number(metrics.get(f"{view}/{kind}/{name}")) for kind in PER_CLASS))
+    for name, scores in summary["classes"].items():
+        table.add_row(Text(name), *(number(scores.get(kind)) for kind in PER_CLASS))
     yield table
     yield Text()

@@ -35,8 +35,8 @@ def predict(
 ) -> list[Prediction]:
     """Classify pictures with a model of the registry.
 
-    Nothing that lies in the registry is run as code: the Keras model is loaded without custom
-    objects, and its class names are read from the record beside it.
+    Nothing that lies in the registry is run as code: of the version, the one Keras file is
+    downloaded whose digest was recorded at its promotion, and looked through before it is loaded.
 
     Args:
         model_uri: ``models:/NAME@ALIAS`` or ``models:/NAME/NUMBER``.
@@ -48,7 +48,8 @@ def predict(
         ``error`` and no class.
 
     Raises:
-        InputError: If there is no such model, or no such path.
+        InputError: If there is no such model, it is not one that foldsweep promoted, or there is
+            no such path.
         UnavailableError: If MLflow does not answer.
     """
     from mlruns_config.registry.registry import load_classifier

@@ -54,7 +54,7 @@ def _candidate(slot: Slot) -> Candidate:
     return Candidate(
         trial=trial,
         params=TrialParams.model_validate(slot.params),
-        epochs=TrialDetail.read(slot.detail, trial).epochs,
+        epochs=TrialDetail.of(slot).epochs,
         score=cast(float, slot.score),
         run_id=slot.run_id,
     )

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mlruns_config.description.promotion import TRAINING_CONTENT
 from mlruns_config.names import TAG_IMAGE_PX
 from mlruns_config.registry.promotion_run import PromotionRun, read_artifact
-from mlruns_config.registry.registry import Version, check_alias, find_alias, load_classifier
+from mlruns_config.registry.registry import check_alias, find_alias, load_classifier
 from mlruns_config.registry.saved_classifier import Classifier
+from mlruns_config.registry.versions import Version
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import check_classes
 from objectives.records import RowArray
-from search.storage.promotions import ContentIds
 from search.promotion.content import content_ids
+from search.storage.promotions import ContentIds
 from spaces.errors import InputError
-
-SEEN_FILE = "training_content.npy"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def load_champion(
     classifier = load_classifier(tracking, version.uri)
     check_classes(class_names, classifier.class_names, version.uri)
     with tempfile.TemporaryDirectory() as scratch:
-        path = read_artifact(tracking, version.run_id, SEEN_FILE, Path(scratch))
+        path = read_artifact(tracking, version.run_id, TRAINING_CONTENT.name, Path(scratch))
         seen = np.empty(0, np.uint64) if path is None else np.load(path, allow_pickle=False)
     return Champion(version, classifier, seen)
 
@@ -89,6 +89,6 @@ def load_champion(
 def note_training_content(run: PromotionRun, seen: ContentIds) -> None:
     """Keep with the run which images, and copies of which, the model was trained on."""
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / SEEN_FILE
+        path = Path(scratch) / TRAINING_CONTENT.name
         np.save(path, seen)
         run.artifact(path)

@@ -17,13 +17,7 @@ from search.promotion.candidate import Candidate, choose_candidate
 from search.promotion.champion import Champion, load_champion, note_training_content
 from search.promotion.content import content_ids, kin_ids
 from search.promotion.examination import Examination, Holdout, examine
-from search.promotion.record import (
-    CurveReporter,
-    open_run,
-    origin_tags,
-    show_verdict,
-    verdict_tags,
-)
+from search.promotion.record import CurveReporter, open_run, show_verdict
 from search.promotion.registration import move_alias_from, register_verified
 from search.promotion.report import Promotion, scores_json
 from search.storage.promotions import Promotions
@@ -191,7 +185,7 @@ class _Promotion:
         self, promotion: Promotion, challenger: Classifier, holdout: Holdout, run: PromotionRun
     ) -> Promotion:
         opened, target, say = self.opened, self.target, self.tools.say
-        tags = {**origin_tags(opened, self.candidate.trial), **verdict_tags(promotion)}
+        tags = {**opened.origin(self.candidate.trial).tags(), **promotion.tags()}
         version = register_verified(
             opened.tracking,
             run.run_id,

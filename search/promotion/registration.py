@@ -6,7 +6,6 @@ import numpy as np
 
 from mlruns_config import names
 from mlruns_config.registry.registry import (
-    Version,
     find_alias,
     log_classifier,
     move_alias,
@@ -15,6 +14,7 @@ from mlruns_config.registry.registry import (
 )
 from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.registry.verification import verify_version
+from mlruns_config.registry.versions import Version
 from mlruns_config.settings import TrackingSettings
 from objectives.records import ImageArray
 from search.storage.storage import Storage
@@ -48,19 +48,12 @@ def register_verified(
         RefusedError: If it does not; the version stays, tagged as not verified.
     """
     on_progress(f"registering a version of {model}")
-    logged = log_classifier(
-        tracking,
-        run_id,
-        classifier.model,
-        class_names=classifier.class_names,
-        example=images[:1],
-    )
-    unverified = {**tags, names.TAG_VERIFIED: "no"}
-    version = register(tracking, model, logged, run_id, unverified)
+    logged = log_classifier(tracking, run_id, classifier, example=images[:1])
+    version = register(tracking, model, logged, {**tags, names.TAG_VERIFIED: "no"})
     on_progress(f"loading {version.uri} in a process without foldsweep")
     batches = verification_batches(images)
     expected = {name: classifier.predict(batch) for name, batch in batches.items()}
-    verify_version(tracking, version, batches, expected, classifier.class_names)
+    verify_version(tracking, version, logged, batches, expected)
     tag_version(tracking, version, {names.TAG_VERIFIED: "yes"})
     return version
 

@@ -1,9 +1,9 @@
 """What a promotion found, as Python, JSON and MLflow show it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlruns_config.description.promotion import verdict_tags
 from objectives.evaluation.holdout import HoldoutScores
 from search.promotion.gate import GateDecision
 
@@ -40,6 +40,15 @@ class Promotion:
     def uri(self) -> str | None:
         """The URI to predict with, or None."""
         return None if self.version is None else f"models:/{self.model}/{self.version}"
+
+    def tags(self) -> dict[str, str]:
+        """Give what the run and the version say of the gate's answer."""
+        return verdict_tags(
+            "forced" if self.forced else "passed" if self.passed else "failed",
+            self.reason,
+            looks=self.looks,
+            holdout=scores_json(self.holdout),
+        )
 
     def to_json(self) -> Json:
         """Give what ``foldsweep promote --json`` prints."""
@@ -80,18 +89,3 @@ def decision_json(decision: GateDecision) -> Json:
         "threshold": decision.threshold,
         "images": decision.n_images,
     }
-
-
-def score_metrics(whose: str, scores: HoldoutScores) -> Mapping[str, float]:
-    """Name the scores as metrics: ``holdout/clean``, ``holdout/clean_low``, ``holdout/clean_high``.
-
-    Args:
-        whose: The first part of the names: ``holdout``, or ``champion``.
-        scores: What to name.
-    """
-    metrics: dict[str, float] = {}
-    for view, found in scores.by_view().items():
-        if found is not None:
-            name = f"{whose}/{view}"
-            metrics |= {name: found.score, f"{name}_low": found.low, f"{name}_high": found.high}
-    return metrics

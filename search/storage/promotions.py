@@ -104,10 +104,7 @@ class Promotions:
         Args:
             content_ids: Of the images, and of all that tell about them: their groups.
         """
-        return sum(
-            bool(np.isin(look.ids, content_ids).any())
-            for look in self.all()
-        )
+        return sum(bool(np.isin(look.ids, content_ids).any()) for look in self.all())
 
     def all(self) -> Sequence[Look]:
         """Read every row, the oldest first."""

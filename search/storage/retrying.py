@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Never, TypeVar
 
 import tenacity
 
@@ -78,7 +78,7 @@ class Retrying:
             self._last_warning_s = now_s
             _logger.warning("the storage does not answer, trying again: %s", _reason(state))
 
-    def _give_up(self, state: tenacity.RetryCallState) -> T:
+    def _give_up(self, state: tenacity.RetryCallState) -> Never:
         raise UnavailableError(
             f"the storage has not answered for {self._patience_s / 60:.0f} minutes: "
             f"{_reason(state)}. Launch again when it does; nothing is lost."

@@ -30,8 +30,9 @@ def ensure_schema(database: Database) -> None:
         stored = database.read(_stored_version)
         if stored is None and database.read(_has_tables):
             raise InputError(
-                f"the storage {database.url.render_as_string()} was made by a foldsweep from before "
-                "its first release and cannot be read: move it away, or set FOLDSWEEP_STORAGE_URL."
+                f"the storage {database.url.render_as_string()} was made by a foldsweep from "
+                "before its first release and cannot be read: move it away, or set "
+                "FOLDSWEEP_STORAGE_URL."
             )
         if stored is not None and stored > VERSION:
             raise InputError(
@@ -45,7 +46,8 @@ def ensure_schema(database: Database) -> None:
 def _stored_version(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    return connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    found = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return None if found is None else str(found)
 
 
 def _has_tables(connection: Connection) -> bool:

@@ -106,9 +106,7 @@ class Sweeps:
         values = {"file": file, "versions": dict(versions), "resumed_at": now_s()}
 
         def note(connection: Connection) -> None:
-            connection.execute(
-                update(tables.sweeps).where(_sweeps.id == sweep_id).values(**values)
-            )
+            connection.execute(update(tables.sweeps).where(_sweeps.id == sweep_id).values(**values))
             _change_budget(connection, sweep_id, budget)
 
         self._database.write(note)
@@ -136,9 +134,7 @@ def _change_budget(connection: Connection, sweep_id: str, budget: Budget) -> Non
         .order_by(_slots.number.desc())
         .limit(max(0, count - budget.trials))
     )
-    connection.execute(
-        delete(tables.slots).where(mine, _slots.number.in_(spare.scalar_subquery()))
-    )
+    connection.execute(delete(tables.slots).where(mine, _slots.number.in_(spare.scalar_subquery())))
 
 
 def _add_slots(connection: Connection, sweep_id: str, first: int, count: int) -> None:

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from optuna.trial import Trial
 
-from mlruns_config.names import fold_metric, stage_metric
+from mlruns_config.description.trial_metrics import epoch_metrics
 from objectives.records import Stage
 from objectives.stopping.divergence import refuse_divergence
 from objectives.stopping.rung import enters_rung
@@ -106,7 +106,7 @@ class TrialReporter:
             self._slot, stage, epoch, step=step, scores=values, mean=mean
         )
         if is_new:
-            log_epoch(self._run, row, together=self._together)
+            log_epoch(self._run, row, n_folds=self._rules.n_folds)
         self._tell_progress(stage, epoch, mean)
         self.ending = self._judge(row)
         return self.ending is None
@@ -144,17 +144,15 @@ class TrialReporter:
         self._on_progress({**doing, "folds": folds, "score": round(mean, 4)})
 
 
-def log_epoch(run: MetricSink, row: EpochRow, *, together: bool) -> None:
+def log_epoch(run: MetricSink, row: EpochRow, *, n_folds: int) -> None:
     """Spool an epoch as it is stored, with its time: sending it again adds nothing to MLflow.
 
     Args:
         run: The trial's.
         row: The epoch.
-        together: Whether all folds ran in it, so that their mean is one of a trial.
+        n_folds: Of the sweep: the mean of an epoch in which all ran is one of the trial.
     """
-    numbers = {
-        fold_metric(row.stage, int(fold), "score"): value for fold, value in row.scores.items()
-    }
-    if together:
-        numbers[stage_metric(row.stage, "score")] = row.mean
+    scores = {int(fold): score for fold, score in row.scores.items()}
+    mean = row.mean if len(scores) == n_folds else None
+    numbers = epoch_metrics(cast("Stage", row.stage), scores, mean)
     run.metrics(numbers, step=row.step, time_ms=row.recorded_ms)

@@ -30,7 +30,8 @@ class BudgetSettings(Section):
     trials: int = Field(default=40, ge=1, le=100_000)
     """Trials in all; pruned and failed ones count."""
     hours: float | None = Field(default=None, gt=0)
-    """After so many hours in which a worker ran no trial starts, and running ones end with their epoch."""
+    """After so many hours in which a worker ran no trial starts; running ones end with their
+    epoch."""
     gpu_hours: float | None = Field(default=None, gt=0)
     """The same in hours times GPUs; without a GPU it sets no limit."""
 

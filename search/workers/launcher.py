@@ -157,7 +157,7 @@ class LocalLauncher:
             self._on_progress()
 
     def _stop_all(self) -> None:
-        """End the workers; one that has to be killed loses its trial through no fault of its own."""
+        """End the workers; for one that has to be killed, no loss is counted."""
         running = [post for post in self._posts if post.process is not None]
         for post in running:
             if post.process is not None:

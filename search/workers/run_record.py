@@ -13,10 +13,10 @@ from mlruns_config.description.trial_metrics import trial_metrics
 from mlruns_config.description.trial_tags import begun_tags, ended_tags
 from mlruns_config.outbox.outbox import Outbox, RunSpool
 from objectives.records import TrialResult
-from objectives.trial_summary import numbers_from_json
 from search.open_sweep import OpenSweep
 from search.storage.records import Slot
 from search.study.reporter import log_epoch
+from search.trial_detail import TrialFindings
 from search.workers.provenance import git_commit, library_versions
 from spaces.params import TrialParams
 
@@ -78,10 +78,10 @@ class RunRecord:
             folder: Where the trial's files lie, if they lie on this machine.
         """
         end_ms = int(1000 * (ended.ended_at or time.time()))
-        if ended.score is not None and ended.detail is not None:
-            numbers = numbers_from_json(ended.score, ended.clean, ended.shifted, ended.detail)
+        if ended.score is not None:
             seconds = (ended.ended_at or 0.0) - (ended.claimed_at or 0.0)
-            self.run.metrics(trial_metrics(numbers, seconds=seconds), time_ms=end_ms)
+            numbers = trial_metrics(TrialFindings.of(ended), seconds=seconds)
+            self.run.metrics(numbers, time_ms=end_ms)
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 inside = path.parent.relative_to(folder)
                 self.run.artifact(path, "" if inside == Path() else inside.as_posix())

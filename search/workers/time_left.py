@@ -1,4 +1,4 @@
-"""How much of a sweep's time is left, by the storage's clock, between two looks at it by our own."""
+"""How much of a sweep's time is left: by the storage's clock, and by our own between two looks."""
 
 import time
 from collections.abc import Sequence

@@ -49,9 +49,7 @@ def _work(options: argparse.Namespace, device: Device) -> None:
     refuse_other_versions(opened.row)
     if device.gpu_ids:
         set_up_gpus()
-    run_worker(
-        opened, device, worker_id=options.worker_id, launcher_pid=options.launcher_pid
-    )
+    run_worker(opened, device, worker_id=options.worker_id, launcher_pid=options.launcher_pid)
 
 
 if __name__ == "__main__":

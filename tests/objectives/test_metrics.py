@@ -48,11 +48,19 @@ def test_calibration_error_of_two_bins_by_hand() -> None:
 
 def test_the_summary_holds_every_class() -> None:
     labels, probabilities = _predictions()
-    names = ["a", "b", "c", "d"]
-    summary = summarise(labels, probabilities, names, "clean")
-    recall = sklearn_metrics.recall_score(labels, probabilities.argmax(axis=1), average=None)
-    assert [summary[f"clean/recall/{name}"] for name in names] == pytest.approx(list(recall))
-    assert {f"clean/{m}/{n}" for m in ("precision", "recall", "f1") for n in names} < set(summary)
+    predicted = probabilities.argmax(axis=1)
+    summary = summarise(labels, probabilities, ["a", "b", "c", "d"])
+    assert list(summary.classes) == ["a", "b", "c", "d"]
+    wanted = {
+        "precision": sklearn_metrics.precision_score(labels, predicted, average=None),
+        "recall": sklearn_metrics.recall_score(labels, predicted, average=None),
+        "f1": sklearn_metrics.f1_score(labels, predicted, average=None),
+    }
+    for name, values in wanted.items():
+        found = [getattr(scores, name) for scores in summary.classes.values()]
+        assert found == pytest.approx(list(values))
+    assert summary.accuracy == pytest.approx(np.mean(predicted == labels))
+    assert summary.log_loss == pytest.approx(sklearn_metrics.log_loss(labels, probabilities))
 
 
 def test_rows_of_the_confusion_matrix_are_the_true_classes() -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.records import LabelledImages, Splits, Stage, TrialContext, TrialResult
+from objectives.records import LabelledImages, Sharing, Splits, Stage, TrialContext, TrialResult
 from objectives.refit import refit
 from objectives.settings import TrainSettings, ValidationSettings
 from objectives.training.head_stage import HeadTrainer
@@ -84,6 +84,11 @@ def _params(**others: object) -> TrialParams:
     return TrialParams.model_validate({**point, **others})
 
 
+def _sharing(result: TrialResult) -> Sharing:
+    assert result.sharing is not None
+    return result.sharing
+
+
 def _assert_same(one: TrialResult, other: TrialResult) -> None:
     assert one.score == other.score
     np.testing.assert_array_equal(one.oof_clean, other.oof_clean)
@@ -105,7 +110,9 @@ def test_a_trial_goes_through_both_stages_and_scores_every_row(tmp_path: Path) -
     assert result.score == pytest.approx(np.mean(result.fold_scores))
     assert sum(result.epochs.values()) >= 1
     assert all(path.stat().st_size > 0 for path in result.artifacts)
-    assert result.metrics["clean/accuracy"] == result.clean
+    assert result.summaries["clean"].accuracy == result.clean
+    assert result.summaries["shifted"].accuracy == result.shifted
+    assert result.stage_s.keys() == {"head", "finetune"}
 
 
 def test_a_second_trial_of_the_pair_makes_nothing_and_repeats_to_the_same_score(
@@ -115,18 +122,18 @@ def test_a_second_trial_of_the_pair_makes_nothing_and_repeats_to_the_same_score(
     again = train_trial(_params(), _context(tmp_path))
     _assert_same(first, again)
     # Pooled: three epochs, clean, shifted; at the cut for fine-tuning: two, clean, shifted.
-    assert first.metrics["sharing/features_made"] == 9
-    assert again.metrics["sharing/features_made"] == 0
-    assert again.metrics["sharing/views_made"] == 0
+    assert _sharing(first).features.made == 9
+    assert _sharing(again).features.made == 0
+    assert _sharing(again).views.made == 0
     other_head = train_trial(_params(optimizer="lion"), _context(tmp_path))
-    assert other_head.metrics["sharing/features_made"] == 0
+    assert _sharing(other_head).features.made == 0
 
 
 def test_a_store_without_room_changes_no_score(tmp_path: Path) -> None:
     kept = train_trial(_params(), _context(tmp_path / "kept"))
     full = train_trial(_params(), replace(_context(tmp_path / "full"), max_store_bytes=10_000))
     _assert_same(kept, full)
-    assert full.metrics["sharing/features_streamed"] > 0
+    assert _sharing(full).features.streamed > 0
 
 
 def test_a_full_disk_gives_the_trial_back_and_leaves_no_half_of_a_file(tmp_path: Path) -> None:

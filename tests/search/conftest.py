@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from search.storage.storage import Storage, open_storage
 from sqlalchemy import create_engine, text
-
-from search.ledger.storage import Storage, connect
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +39,9 @@ def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def storage(storage_url: str) -> Iterator[Storage]:
     """An open empty database, once of each kind."""
-    opened = connect(storage_url)
+    opened = open_storage(storage_url)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 def empty_database(server_url: str) -> str:

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from search.ledger.storage import connect
+from search.ledger.sweeps import Ledger
+from search.opening import OpenSweep
 from sklearn.datasets import load_digits
 
 from mlruns_config.registry.registry import find_alias, registry
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import LabelledImages, RowArray, Splits, Stage, TrialContext
-from search.ledger.storage import connect
-from search.ledger.sweeps import Ledger
-from search.opening import OpenSweep
 from search.preparation import Prepared
 from search.promotion.promote import promote
 from search.promotion.report import Promotion

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from search.ledger.storage import Storage, connect
+from search.ledger.sweeps import Ledger
+from search.ledger.tables import slots
 from sqlalchemy import update
 
 from objectives.store.array_store import ArrayStore, ArrayWriter, Key
 from search.disk_space import free_space
-from search.ledger.storage import Storage, connect
-from search.ledger.sweeps import Ledger
-from search.ledger.tables import slots
 from search.settings import RuntimeSettings
 from search.sweep_file.sweep_file import check_sweep
 

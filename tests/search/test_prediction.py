@@ -8,6 +8,7 @@ from PIL import Image
 from mlruns_config.client import ensure_experiment
 from mlruns_config.registry.promotion_run import PromotionRun
 from mlruns_config.registry.registry import log_classifier, move_alias, register
+from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.settings import TrackingSettings
 from search.prediction.predict import predict
 from spaces.errors import InputError, UnavailableError
@@ -27,10 +28,9 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> TrackingSettings:
     experiment_id = ensure_experiment(settings, "colours", {})
     run = PromotionRun.start(settings, experiment_id, "promote-colours-trial-0", {})
     example = np.zeros((1, 8, 8, 3), dtype=np.uint8)
-    logged = log_classifier(
-        settings, run.run_id, model, class_names=tuple(COLOURS), example=example
-    )
-    move_alias(settings, register(settings, "colours", logged, run.run_id, {}), "champion")
+    classifier = Classifier(model, tuple(COLOURS))
+    logged = log_classifier(settings, run.run_id, classifier, example=example)
+    move_alias(settings, register(settings, "colours", logged, {}), "champion")
     return settings
 
 

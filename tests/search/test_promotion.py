@@ -2,12 +2,12 @@ import json
 
 import numpy as np
 import pytest
+from search.opening import OpenSweep
+from search.promotion.book import PromotionBook
 
 from mlruns_config import names
 from mlruns_config.registry.registry import load_classifier, registry
 from objectives.records import LabelledImages
-from search.opening import OpenSweep
-from search.promotion.book import PromotionBook
 from search.promotion.report import Promotion
 from spaces.errors import InputError, RefusedError
 from tests.search.promotion_home import BAD, CLASSES, CUSTOM, GOOD, Home

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
-
 from search.ledger.storage import Storage, connect
 from search.promotion.book import ContentIds, PromotionBook, promotions
+from sqlalchemy import select
 
 LARGEST = 2**64 - 1
 

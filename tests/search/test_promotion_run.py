@@ -11,12 +11,12 @@ from types import FrameType
 
 import numpy as np
 import pytest
+from search.opening import OpenSweep
+from search.promotion.book import Look, PromotionBook
 from sqlalchemy import Engine, event
 
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import RowArray, TrialContext
-from search.opening import OpenSweep
-from search.promotion.book import Look, PromotionBook
 from spaces.errors import InputError
 from tests.search import dying_promotion
 from tests.search.promotion_home import BAD, GOOD, Home, build, make_views

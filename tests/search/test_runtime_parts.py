@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-
 from search.ledger.crew import WorkerRow, gpu_hours, run_hours
 from search.ledger.storage import connect
 from search.study.rung import enters_rung
-from search.sweep_file.sections import BudgetSettings, WorkerSettings
 from search.workers.budget import time_is_up
-from search.workers.device import Device, assign_devices, find_gpus
 from search.workers.failures import reason_of
+
+from search.sweep_file.sections import BudgetSettings, WorkerSettings
+from search.workers.device import Device, assign_devices, find_gpus
 from spaces.errors import InputError, TrialError, UnavailableError
 
 

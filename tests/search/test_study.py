@@ -6,10 +6,10 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import Trial, TrialState
-
 from search.ledger.slots import Slot, SlotBook, SlotLostError
 from search.ledger.storage import Storage, connect
 from search.ledger.sweeps import Ledger
+
 from search.study.burst import Burst
 from search.study.samplers import make_pruner, make_sampler
 from search.study.study import SLOT_ATTRIBUTE, SweepStudy, suggest

@@ -9,9 +9,9 @@ import optuna
 import pytest
 
 from mlruns_config.client import connect as connect_mlflow
+from mlruns_config.description.trial import OOF
 from mlruns_config.settings import TrackingSettings
 from search.sweep import Sweep, sweep_names
-from search.workers.run_record import OOF_FILE
 from spaces.errors import InputError, UnavailableError
 
 Content = dict[str, Any]
@@ -126,7 +126,7 @@ def test_out_of_fold_predictions_and_artifacts_are_kept(content: Content, home: 
     client = connect_mlflow(TrackingSettings.from_environment(home))
     folders = {item.path for item in client.list_artifacts(run_id)}
     assert folders == {"curves", "predictions"}
-    path = client.download_artifacts(run_id, f"predictions/{OOF_FILE}")
+    path = client.download_artifacts(run_id, f"predictions/{OOF.file}")
     with np.load(path, allow_pickle=False) as oof:
         assert oof["clean"].shape == (len(oof["rows"]), 3)
         assert set(oof["fold_of"]) == {0, 1, 2}

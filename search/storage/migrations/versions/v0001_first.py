@@ -79,9 +79,7 @@ def upgrade() -> None:
     op.create_table(
         "foldsweep_workers",
         sa.Column("id", sa.String(100), primary_key=True),
-        sa.Column(
-            "sweep_id", sa.ForeignKey("foldsweep_sweeps.id"), nullable=False, index=True
-        ),
+        sa.Column("sweep_id", sa.ForeignKey("foldsweep_sweeps.id"), nullable=False, index=True),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("machine", sa.String(200), nullable=False),
         sa.Column("pid", sa.Integer, nullable=False),
@@ -97,9 +95,7 @@ def upgrade() -> None:
     op.create_table(
         "foldsweep_promotions",
         sa.Column("id", sa.String(36), primary_key=True),
-        sa.Column(
-            "sweep_id", sa.ForeignKey("foldsweep_sweeps.id"), nullable=False, index=True
-        ),
+        sa.Column("sweep_id", sa.ForeignKey("foldsweep_sweeps.id"), nullable=False, index=True),
         sa.Column("trial", sa.Integer, nullable=False),
         sa.Column("content_ids", sa.LargeBinary, nullable=False),
         sa.Column("model", sa.String(256), nullable=False),

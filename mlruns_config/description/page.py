@@ -1,0 +1,90 @@
+"""The description as a page: ``docs/mlflow.md``."""
+
+from collections.abc import Iterator, Sequence
+
+from mlruns_config.description.labels import MAX_LABEL_LENGTH
+from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
+from mlruns_config.description.specs import MetricSpec, RunDescription, Spec
+from mlruns_config.description.trial import TRIAL
+from mlruns_config.names import ALIAS_CHAMPION, TAG_CLASS_LABELS
+
+PLACEHOLDERS = {
+    "section": "a section of the sweep file",
+    "key": "a key of it",
+    "fold": "0 to k - 1",
+    "stage": "`head`, `scratch` or `finetune`",
+    "view": "`clean` (the images as they are) or `shifted` (under the sweep's shift)",
+    "class": "the label of a class, [see below](#names-of-classes)",
+    "work": "`views` or `features`",
+    "how": "`made`, `reused` or `streamed`",
+    "metric": "a name that MLflow or your own objective gives",
+    "path": "where your own objective put the file",
+    "whose": "`holdout` (the challenger's) or `champion`",
+    "holdout_view": "`clean`, `shifted`, or `corrupted` (the mean over all corruptions)",
+}
+_INTRODUCTION = f"""\
+# What stands in MLflow
+
+A sweep is one experiment, under the sweep's name. Each trial is one run in it, whatever crashed in
+between; each promotion is another. The registered models are in MLflow's registry, the best one
+under the alias `{ALIAS_CHAMPION}`. Higher is better for every score; a log loss that serves as the
+sweep's metric enters it negated.
+
+This page is made from the code: `python -m mlruns_config.description > docs/mlflow.md`.
+"""
+_CLASSES = f"""\
+## Names of classes
+
+MLflow allows letters, digits, spaces and `_ - . : /` in the name of a metric. A class whose name
+has only these, and no `/`, stands there under its name. In another one what is not allowed becomes
+`_`: `a(b)` is `a_b`, `50%` is `50`, `cat, dog` is `cat_dog`. Two classes of one label get numbers
+(`a_b`, `a_b-2`), and a label is cut to {MAX_LABEL_LENGTH} characters. The tag `{TAG_CLASS_LABELS}`
+says which label belongs to which name.
+"""
+
+
+def page() -> str:
+    """Write the page, in Markdown."""
+    parts = [
+        _INTRODUCTION,
+        "## In names\n",
+        *_table(("in a name", "stands for"), _placeholder_rows()),
+        "## The experiment of a sweep\n",
+        *_specs("tag", EXPERIMENT_TAGS),
+        "## The run of a trial\n",
+        *_run(TRIAL),
+        "## The run of a promotion\n",
+        *_run(PROMOTION),
+        "## A version of a registered model\n",
+        *_specs("tag", VERSION_TAGS),
+        _CLASSES,
+    ]
+    return "\n".join(parts)
+
+
+def _placeholder_rows() -> Iterator[tuple[str, ...]]:
+    for name, meaning in PLACEHOLDERS.items():
+        yield f"`{{{name}}}`", meaning
+
+
+def _run(run: RunDescription) -> Iterator[str]:
+    yield from _specs("parameter", run.params)
+    yield from _specs("tag", run.tags)
+    yield from _specs("metric", run.metrics)
+    yield from _specs("artifact", run.artifacts)
+
+
+def _specs(kind: str, specs: Sequence[Spec]) -> Iterator[str]:
+    metrics = [spec for spec in specs if isinstance(spec, MetricSpec)]
+    if metrics:
+        rows = ((f"`{m.name}`", m.meaning, m.unit, m.step, m.when) for m in metrics)
+        yield from _table((kind, "what it is", "unit", "values over", "when there"), rows)
+    else:
+        named = ((f"`{spec.name}`", spec.meaning, spec.when) for spec in specs)
+        yield from _table((kind, "what it is", "when there"), named)
+
+
+def _table(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    for cells in (headings, ("---",) * len(headings), *rows):
+        yield f"| {' | '.join(cells)} |"
+    yield ""

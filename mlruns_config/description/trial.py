@@ -1,0 +1,75 @@
+"""The run of a trial: all that it holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlruns_config.description.specs import ArtifactSpec, ParamSpec, RunDescription
+from mlruns_config.description.trial_metrics import BUILT_IN, TRIAL_METRICS, WHEN_COMPLETE
+from mlruns_config.description.trial_tags import TRIAL_TAGS
+
+TRIAL_PARAMS = (
+    ParamSpec("backbone", "Name of the network, or `module:attribute`."),
+    ParamSpec("weights", "`imagenet`, `none`, or a file of weights."),
+    ParamSpec("policy", "The augmentation."),
+    ParamSpec("strength", "Its strength: `low`, `medium` or `high`."),
+    ParamSpec("dense_units", "Width of the layer before the classifier; 0 leaves it out."),
+    ParamSpec("dropout", "Share of the head's inputs that are dropped."),
+    ParamSpec("optimizer", "`adamw`, `sgd` or `lion`."),
+    ParamSpec("learning_rate", "Peak learning rate of the first stage."),
+    ParamSpec("weight_decay", "Decoupled weight decay of AdamW and Lion."),
+    ParamSpec("momentum", "Of SGD."),
+    ParamSpec("nesterov", "Of SGD."),
+    ParamSpec("clip_norm", "Largest global gradient norm; 0 does not clip."),
+    ParamSpec("loss", "`cross_entropy` or `focal`."),
+    ParamSpec("label_smoothing", "Share of a label that is spread over all classes."),
+    ParamSpec("focal_gamma", "Exponent of the focal loss."),
+    ParamSpec("focal_alpha", "Weight of each class in the focal loss: `none` or `balanced`."),
+    ParamSpec("class_weights", "Weight of each class in the loss: `none` or `balanced`."),
+    ParamSpec("schedule", "Of the learning rate: `constant` or `cosine`."),
+    ParamSpec("warmup_fraction", "Share of the cosine schedule in which the rate rises."),
+    ParamSpec("finetune_fraction", "Share of the backbone that fine-tuning unfreezes."),
+    ParamSpec("finetune_lr_factor", "Learning rate of fine-tuning, as a share of the first one."),
+    ParamSpec("batch_size", "Images that a fold's model sees in a step."),
+)
+SWEEP_PARAM = ParamSpec(
+    "sweep.{section}.{key}",
+    "A key of the sections `data`, `validation` and `train` of the [sweep file](sweep-file.md); "
+    "`data.path` stands in the run's data set.",
+)
+
+OOF = ArtifactSpec(
+    "predictions/oof.npz",
+    "Out-of-fold probabilities: `rows`, `fold_of`, `labels`, `class_names`, `clean`, `shifted`.",
+    WHEN_COMPLETE,
+)
+TRIAL_ARTIFACTS = (
+    OOF,
+    ArtifactSpec("curves.json", "Every curve by epoch and fold, confusion matrices.", BUILT_IN),
+    ArtifactSpec("learning_curves.png", "The same as a picture.", BUILT_IN),
+    ArtifactSpec("confusion_matrix.png", "True classes by predicted ones.", BUILT_IN),
+    ArtifactSpec("policy_gallery.jpg", "Some images as the augmentation shows them.", BUILT_IN),
+    ArtifactSpec("worst_mistakes.jpg", "The surest wrong answers.", BUILT_IN),
+)
+OWN_ARTIFACT = ArtifactSpec("{path}", "A file of an objective of your own.", "it gives some")
+
+TRIAL = RunDescription(
+    params=(*TRIAL_PARAMS, SWEEP_PARAM),
+    tags=TRIAL_TAGS,
+    metrics=TRIAL_METRICS,
+    artifacts=(*TRIAL_ARTIFACTS, OWN_ARTIFACT),
+)
+
+
+def sweep_params(file: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Name the settings of a sweep file that scores depend on.
+
+    Args:
+        file: Its sections, each a mapping of keys to values.
+    """
+    return {
+        SWEEP_PARAM.named(section=section, key=key): value
+        for section in ("data", "validation", "train")
+        for key, value in file[section].items()
+        # The path is in the data set's input, and differs between machines.
+        if (section, key) != ("data", "path")
+    }

@@ -1,0 +1,67 @@
+"""The tags of a trial's run."""
+
+import json
+from collections.abc import Mapping
+
+from mlruns_config import names
+from mlruns_config.description.labels import metric_labels
+from mlruns_config.description.origin import ORIGIN_TAGS, Origin
+from mlruns_config.description.specs import TagSpec
+
+TRIAL_TAGS = (
+    *ORIGIN_TAGS,
+    TagSpec(
+        names.TAG_CLASS_LABELS,
+        "JSON: the label of a class in the names of metrics, by its name.",
+        "some class has a name that MLflow does not allow there",
+    ),
+    TagSpec(names.TAG_KEY, "The sweep's id and the trial: one run of MLflow for each."),
+    TagSpec(
+        names.TAG_ATTEMPT, "The latest attempt; what earlier ones still say is left out."
+    ),
+    TagSpec(names.TAG_VERSIONS, "JSON: the libraries that scores depend on."),
+    TagSpec(names.TAG_DEVICE, "What the trial was computed on."),
+    TagSpec(names.TAG_WORKER, "The worker that began it."),
+    TagSpec(names.TAG_PAIR, "Backbone, weights, policy and strength: what trials can share."),
+    TagSpec(names.TAG_STATE, "`running`, `complete`, `pruned` or `failed`."),
+    TagSpec(names.TAG_REASON, "Why it ended early or failed.", "it did"),
+    TagSpec(names.TAG_GIT_COMMIT, "Commit of the folder it was started in.", "in a repository"),
+    TagSpec(names.TAG_RUN_NAME, "MLflow's own: number, backbone, policy and optimizer."),
+)
+
+
+def begun_tags(
+    origin: Origin,
+    *,
+    versions: Mapping[str, str],
+    device: str,
+    worker: str,
+    pair: tuple[str, ...],
+    commit: str | None,
+) -> dict[str, str]:
+    """Say what is known before training."""
+    tags = {
+        **origin.tags(),
+        names.TAG_VERSIONS: json.dumps(dict(versions)),
+        names.TAG_DEVICE: device,
+        names.TAG_WORKER: worker,
+        names.TAG_PAIR: " ".join(pair),
+        names.TAG_STATE: "running",
+    }
+    if commit is not None:
+        tags[names.TAG_GIT_COMMIT] = commit
+    labels = metric_labels(origin.class_names)
+    others = {name: label for name, label in labels.items() if name != label}
+    if others:
+        tags[names.TAG_CLASS_LABELS] = json.dumps(others)
+    return tags
+
+
+def ended_tags(state: str, reason: str | None) -> dict[str, str]:
+    """Say how a trial ended.
+
+    Args:
+        state: ``complete``, ``pruned`` or ``failed``.
+        reason: Why it did not go on, if it did not.
+    """
+    return {names.TAG_STATE: state, **({names.TAG_REASON: reason} if reason else {})}

@@ -1,0 +1,150 @@
+"""A real trial and its promotion: what MLflow then holds is what the description says."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlruns_config.client import connect
+from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
+from mlruns_config.description.specs import MetricSpec, Spec
+from mlruns_config.description.trial import OWN_ARTIFACT, TRIAL
+from mlruns_config.description.trial_metrics import OWN
+from mlruns_config.names import TAG_CLASS_LABELS, TAG_GIT_COMMIT, TAG_REASON
+from mlruns_config.settings import TrackingSettings
+from search.prediction.predict import predict
+from search.sweep import Sweep
+
+CLASSES = {"50%": (220, 30, 30), "a(b)": (30, 220, 30), "cat, dog": (30, 30, 220)}
+LABELS = {"50%": "50", "a(b)": "a_b", "cat, dog": "cat_dog"}
+OWN_NAMES = (OWN, OWN_ARTIFACT)
+
+
+def _write_images(folder: Path) -> Path:
+    """Noisy images of three colours, in a folder a class."""
+    random = np.random.default_rng(3)
+    for name, colour in CLASSES.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(30):
+            noise = random.integers(-30, 31, (20, 20, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+class Held:
+    """What MLflow holds of a sweep after a trial and its promotion."""
+
+    def __init__(self, home: Path, data: Path) -> None:
+        content = {
+            "sweep": "colours",
+            "data": {"path": str(data), "image_px": 16, "exclude": "none", "holdout": 0.4},
+            "validation": {"folds": 2},
+            "train": {"head_epochs": 4, "finetune_epochs": 0},
+            "space": {"base": "small", "backbone": "small_cnn", "policy": "flip"},
+            "budget": {"trials": 1},
+        }
+        sweep = Sweep.from_mapping(content)
+        sweep.work()
+        self.record = sweep.trial(0)
+        self.status = sweep.status()
+        self.promotions = [sweep.promote(force=True), sweep.promote(force=True)]
+        self.tracking = TrackingSettings.from_environment(home)
+        self.client = connect(self.tracking)
+        self.experiment = self.client.get_experiment_by_name("colours")
+
+    def run(self, run_id: str) -> Any:
+        return self.client.get_run(run_id).data
+
+    def artifacts(self, run_id: str, folder: str | None = None) -> Iterator[str]:
+        for entry in self.client.list_artifacts(run_id, folder):
+            if entry.is_dir:
+                yield from self.artifacts(run_id, entry.path)
+            else:
+                yield entry.path
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
+    folder = tmp_path_factory.mktemp("described")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOLDSWEEP_HOME", str(folder / "home"))
+        patch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+        for name in ("FOLDSWEEP_STORAGE_URL", "MLFLOW_TRACKING_URI"):
+            patch.delenv(name, raising=False)
+        yield Held(folder / "home", _write_images(folder / "images"))
+
+
+def _compare(found: Iterable[str], specs: Sequence[Spec], *, absent: Sequence[str] = ()) -> None:
+    """See that each name found is described, and each description found but for some."""
+    found = set(found)
+    patterns = {spec.name: _pattern(spec.name) for spec in specs if spec not in OWN_NAMES}
+    undescribed = [n for n in found if not any(p.fullmatch(n) for p in patterns.values())]
+    assert undescribed == []
+    missing = [name for name, pattern in patterns.items() if not any(map(pattern.fullmatch, found))]
+    assert sorted(missing) == sorted(absent)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    parts = re.split(r"\{\w+\}", name)
+    return re.compile("[^/]+".join(map(re.escape, parts)))
+
+
+def test_a_trials_run_holds_what_is_described_and_nothing_else(held: Held) -> None:
+    assert held.record.state == "done"
+    data = held.run(str(held.record.run_id))
+    _compare(data.params, TRIAL.params)
+    _compare(set(data.tags) - {TAG_GIT_COMMIT}, TRIAL.tags, absent=[TAG_REASON, TAG_GIT_COMMIT])
+    _compare(data.metrics, TRIAL.metrics)
+    _compare(held.artifacts(str(held.record.run_id)), TRIAL.artifacts)
+
+
+def test_metrics_without_a_curve_have_one_value_and_curves_one_an_epoch(held: Held) -> None:
+    run_id = str(held.record.run_id)
+    for name in held.run(run_id).metrics:
+        (spec,) = (s for s in TRIAL.metrics if s is not OWN and _pattern(s.name).fullmatch(name))
+        points = len(held.client.get_metric_history(run_id, name))
+        assert points == _expected_points(spec, points), name
+
+
+def _expected_points(spec: MetricSpec, points: int) -> int:
+    if spec.step.startswith("epoch"):
+        return 4
+    return points if spec.step.startswith("sample") else 1
+
+
+def test_a_promotions_run_and_version_hold_what_is_described_and_nothing_else(held: Held) -> None:
+    with_champion = held.promotions[1]
+    data = held.run(with_champion.run_id)
+    _compare(data.params, PROMOTION.params)
+    _compare(data.tags, PROMOTION.tags)
+    _compare(data.metrics, PROMOTION.metrics)
+    _compare(held.artifacts(with_champion.run_id), PROMOTION.artifacts)
+    version = held.client.get_model_version("colours", str(with_champion.version))
+    _compare(version.tags, VERSION_TAGS)
+    _compare(held.experiment.tags, EXPERIMENT_TAGS)
+
+
+def test_classes_of_any_name_keep_their_metrics_and_their_names(held: Held, tmp_path: Path) -> None:
+    data = held.run(str(held.record.run_id))
+    for view in ("clean", "shifted"):
+        for name, label in LABELS.items():
+            scores = held.record.summaries[view]["classes"][name]
+            for kind in ("precision", "recall", "f1"):
+                assert data.metrics[f"{view}/{kind}/{label}"] == scores[kind]
+    assert json.loads(data.tags[TAG_CLASS_LABELS]) == LABELS
+    Image.new("RGB", (20, 20), CLASSES["cat, dog"]).save(tmp_path / "blue.png")
+    (answer,) = predict("models:/colours@champion", [tmp_path / "blue.png"], tracking=held.tracking)
+    assert set(answer["probabilities"]) == set(CLASSES)
+
+
+def test_status_sums_what_trials_shared(held: Held) -> None:
+    metrics = held.run(str(held.record.run_id)).metrics
+    for work in ("views", "features"):
+        for how in ("made", "reused", "streamed"):
+            assert held.status.shared[work][how] == metrics[f"sharing/{work}_{how}"]
