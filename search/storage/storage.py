@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from search.network_disks import refuse_network_disk
 from search.storage.database import Database
@@ -98,7 +98,7 @@ def open_storage(url: str) -> Storage:
         with database.retrying.impatient():
             ensure_schema(database)
             return Storage(database, open_optuna_storage(database))
-    except (SQLAlchemyError, OSError) as error:
+    except (DBAPIError, OSError) as error:
         database.dispose()
         if "not a database" in str(error):
             raise InputError(f"{database.path} is not a database; move it away.") from None

@@ -26,7 +26,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "foldsweep_slots",
-        sa.Column("sweep_id", sa.ForeignKey("foldsweep_sweeps.id"), primary_key=True),
+        sa.Column(
+            "sweep_id", sa.String(36), sa.ForeignKey("foldsweep_sweeps.id"), primary_key=True
+        ),
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("state", sa.String(8), nullable=False),
         sa.Column("worker_id", sa.String(100)),
@@ -79,7 +81,13 @@ def upgrade() -> None:
     op.create_table(
         "foldsweep_workers",
         sa.Column("id", sa.String(100), primary_key=True),
-        sa.Column("sweep_id", sa.ForeignKey("foldsweep_sweeps.id"), nullable=False, index=True),
+        sa.Column(
+            "sweep_id",
+            sa.String(36),
+            sa.ForeignKey("foldsweep_sweeps.id"),
+            nullable=False,
+            index=True,
+        ),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("machine", sa.String(200), nullable=False),
         sa.Column("pid", sa.Integer, nullable=False),
@@ -95,7 +103,13 @@ def upgrade() -> None:
     op.create_table(
         "foldsweep_promotions",
         sa.Column("id", sa.String(36), primary_key=True),
-        sa.Column("sweep_id", sa.ForeignKey("foldsweep_sweeps.id"), nullable=False, index=True),
+        sa.Column(
+            "sweep_id",
+            sa.String(36),
+            sa.ForeignKey("foldsweep_sweeps.id"),
+            nullable=False,
+            index=True,
+        ),
         sa.Column("trial", sa.Integer, nullable=False),
         sa.Column("content_ids", sa.LargeBinary, nullable=False),
         sa.Column("model", sa.String(256), nullable=False),
