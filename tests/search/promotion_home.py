@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from search.ledger.storage import connect
-from search.ledger.sweeps import Ledger
-from search.opening import OpenSweep
 from sklearn.datasets import load_digits
 
 from mlruns_config.registry.registry import find_alias, registry
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import LabelledImages, RowArray, Splits, Stage, TrialContext
+from search.open_sweep import OpenSweep
 from search.preparation import Prepared
 from search.promotion.promote import promote
 from search.promotion.report import Promotion
 from search.settings import RuntimeSettings
+from search.storage.storage import open_storage
 from search.sweep_file.sweep_file import SweepFile, check_sweep
 from spaces.params import TrialParams
 from spaces.space import Dimension, Space
+from tests.search.made_sweeps import make_sweep
 
 if TYPE_CHECKING:
     import keras
@@ -89,8 +89,8 @@ class Home:
         self.folder = folder
         self.data = _digits()
         self.tracking = TrackingSettings(f"sqlite:///{folder}/mlflow.db", str(folder / "art"))
-        self.storage = connect(f"sqlite:///{folder}/foldsweep.db")
-        self.settings = RuntimeSettings(folder, str(self.storage.url), 10**9, None)
+        self.storage = open_storage(f"sqlite:///{folder}/foldsweep.db")
+        self.settings = RuntimeSettings(home=folder, storage_url=str(self.storage.url), store_gb=1)
 
     def sweep(
         self,
@@ -101,10 +101,10 @@ class Home:
         finished: bool = True,
     ) -> OpenSweep:
         """Open a sweep of that name, or make it."""
-        file, ledger = _file(name), Ledger(self.storage)
-        known = ledger.sweep(name)
-        row = known or ledger.create_sweep(
-            name, file.as_written(), fingerprint="f" * 64, fold_hash="a" * 64, trials=4
+        file = _file(name)
+        known = self.storage.sweeps.find(name)
+        row = known or make_sweep(
+            self.storage, name, file=file.as_written(), fold_hash="a" * 64, trials=4
         )
         space = Space((Dimension("optimizer", "choice", choices=("adamw",)),))
         grouped = np.arange(len(self.data.labels)) if groups is None else groups
@@ -151,7 +151,7 @@ def _finish_trials(opened: OpenSweep) -> None:
     for number, params in points.items():
         slot = opened.slots.claim("tester")
         assert slot is not None
-        opened.slots.assign_trial(slot, number, number)
+        opened.slots.assign_trial(slot, number)
         opened.slots.note_params(slot, params)
         detail = {"epochs": {"scratch": 4}}
         opened.slots.finish(slot, "done", score=0.9 - 0.1 * number, clean=0.9, detail=detail)

@@ -3,20 +3,33 @@
 from pathlib import Path
 
 import pytest
-from search.ledger.crew import WorkerRow, gpu_hours, run_hours
-from search.ledger.storage import connect
-from search.study.rung import enters_rung
-from search.workers.budget import time_is_up
-from search.workers.failures import reason_of
 
-from search.sweep_file.sections import BudgetSettings, WorkerSettings
+from objectives.stopping.rung import enters_rung
+from search.storage.records import Budget, WorkerRow
+from search.storage.storage import open_storage
+from search.storage.workers import gpu_hours, run_hours
+from search.sweep_file.sections import WorkerSettings
 from search.workers.device import Device, assign_devices, find_gpus
+from search.workers.time_left import TimeLeft, seconds_left
+from search.workers.trial_failures import reason_of
 from spaces.errors import InputError, TrialError, UnavailableError
 
 
-def worker(started_at: float, last_seen: float, gpus: float = 0.0) -> WorkerRow:
+def worker(joined_at: float, seen_at: float, gpus: float = 0.0, state: str = "live") -> WorkerRow:
     return WorkerRow(
-        "id", "s", "h", 1, 0.0, "cpu", gpus, "left", started_at, last_seen, progress=None
+        id="id",
+        sweep_id="s",
+        host="h",
+        machine="m",
+        pid=1,
+        pid_started_at=0.0,
+        device="cpu",
+        gpus=gpus,
+        state=state,
+        beat=0,
+        joined_at=joined_at,
+        seen_at=seen_at,
+        progress=None,
     )
 
 
@@ -35,10 +48,21 @@ def test_gpu_hours_multiply_by_gpus() -> None:
 
 def test_time_is_up_at_the_first_limit() -> None:
     rows = [worker(0, 3600, gpus=2.0)]
-    assert not time_is_up(BudgetSettings(), rows)
-    assert not time_is_up(BudgetSettings(hours=1.5, gpu_hours=2.5), rows)
-    assert time_is_up(BudgetSettings(hours=1.0), rows)
-    assert time_is_up(BudgetSettings(hours=9.0, gpu_hours=2.0), rows)
+    assert seconds_left(Budget(1), rows) == float("inf")
+    # By hand: 0.5 h are left of the hours, and 0.5 GPU-hours for two GPUs are 0.25 h.
+    assert seconds_left(Budget(1, hours=1.5), rows) == pytest.approx(1800)
+    assert seconds_left(Budget(1, hours=1.5, gpu_hours=2.5), rows) == pytest.approx(900)
+    assert seconds_left(Budget(1, hours=1.0), rows) == 0.0
+    assert seconds_left(Budget(1, hours=9.0, gpu_hours=2.0), rows) == 0.0
+
+
+def test_what_is_left_runs_down_on_the_clock_of_the_process() -> None:
+    left = TimeLeft()
+    assert not left.is_up()
+    left.note(3600.0)
+    assert not left.is_up()
+    left.note(0.0)
+    assert left.is_up()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +119,7 @@ def test_a_storage_that_cannot_be_used_is_named_without_its_password(
     url: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
-        connect(url)
+        open_storage(url)
     assert "secret77" not in str(caught.value)
     assert "ret77" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -105,7 +129,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
     path.write_text("these are my notes, not a database, and longer than a header of SQLite" * 9)
     with pytest.raises(InputError, match=r"notes\.db is not a database"):
-        connect(f"sqlite:///{path}")
+        open_storage(f"sqlite:///{path}")
 
 
 def test_reasons_of_failures_are_one_line_without_passwords() -> None:

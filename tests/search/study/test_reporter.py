@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from optuna.trial import Trial
 
-from search.ledger.slots import Slot, SlotBook, SlotLostError
-from search.ledger.storage import connect
-from search.ledger.sweeps import Ledger
+from search.storage.records import Slot, SlotLostError
+from search.storage.storage import open_storage
 from search.study.reporter import RaceRules, TrialReporter
 from search.study.samplers import make_sampler
 from search.study.study import SweepStudy
 from search.sweep_file.sections import SearchSettings
 from spaces.errors import TrialError
+from tests.search.made_sweeps import join, make_sweep
 
 
 class Run:
@@ -23,7 +23,10 @@ class Run:
     def __init__(self) -> None:
         self.written: list[tuple[int, Mapping[str, float]]] = []
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+    def metrics(
+        self, values: Mapping[str, float], step: int = 0, *, time_ms: int | None = None
+    ) -> None:
+        assert time_ms is not None
         self.written.append((step, values))
 
 
@@ -31,20 +34,31 @@ class Race:
     """A study of two folds and ten head epochs, in which trials report."""
 
     def __init__(self, folder: Path) -> None:
-        storage = connect(f"sqlite:///{folder}/foldsweep.db")
-        row = Ledger(storage).create_sweep("race", "f", fingerprint="a", fold_hash="b", trials=20)
+        self.storage = storage = open_storage(f"sqlite:///{folder}/foldsweep.db")
+        self.row = make_sweep(storage, "race", trials=20)
+        self.time_is_up = False
         self.search = SearchSettings()
-        self.slots = SlotBook(storage, row.id)
+        self.slots = storage.slots(self.row.id)
         self.study = SweepStudy(storage, "race", self.search, self.slots, epochs=15)
         self.progress: list[Mapping[str, Any]] = []
         self.run = Run()
+        self.entered: list[Slot] = []
 
     def enter(self) -> tuple[TrialReporter, Trial, Slot]:
-        slot = self.slots.claim("w")
+        slot = self.slots.claim(f"w{len(self.entered)}")
         assert slot is not None
         trial = self.study.begin(slot, make_sampler(self.search, slot.number))
         rules = RaceRules(n_folds=2, head_epochs=10, finetune_top=0.25)
-        reporter = TrialReporter(trial, slot, self.slots, rules, self.run, self.progress.append)
+        reporter = TrialReporter(
+            trial,
+            slot,
+            self.slots,
+            rules,
+            self.run,
+            time_is_up=lambda: self.time_is_up,
+            on_progress=self.progress.append,
+        )
+        self.entered.append(slot)
         return reporter, trial, slot
 
     def finish(self, slot: Slot, score: float) -> None:
@@ -109,12 +123,23 @@ def test_a_hopeless_trial_is_stopped_and_a_good_one_is_not(race: Race) -> None:
     answers = [bad.report("head", epoch, {0: 0.2, 1: 0.2}) for epoch in range(6)]
     assert not all(answers)
     assert answers[:3] == [True] * 3  # the first epochs of a warm-up are not judged
-    assert not good.pruned
+    assert bad.ending == "pruned"
+    assert good.ending is None
+
+
+def test_a_trial_ends_with_its_epoch_once_the_time_is_up(race: Race) -> None:
+    reporter, _, _ = race.enter()
+    assert reporter.report("head", 0, {0: 0.5, 1: 0.5})
+    race.time_is_up = True
+    assert not reporter.report("head", 1, {0: 0.5, 1: 0.5})
+    assert reporter.ending == "time"
 
 
 def test_a_score_that_is_not_a_number_ends_the_trial_with_advice(race: Race) -> None:
     reporter, trial, _ = race.enter()
-    with pytest.raises(TrialError, match=r"fold 1 is not a number in epoch 2.*learning rate"):
+    with pytest.raises(
+        TrialError, match=r"fold 1 in epoch 3 of head is not a number.*learning rate"
+    ):
         reporter.report("head", 2, {0: 0.5, 1: float("nan")})
     with pytest.raises(TrialError, match="not a number"):
         reporter.enters_finetuning(float("nan"))
@@ -123,7 +148,7 @@ def test_a_score_that_is_not_a_number_ends_the_trial_with_advice(race: Race) -> 
 
 def test_a_trial_that_was_taken_over_hears_of_it_when_it_reports(race: Race) -> None:
     reporter, _, _ = race.enter()
-    race.slots.free_slots_of(["w"])
+    race.slots.lose(join(race.storage, race.row.id, "w0"), "its worker was killed")
     with pytest.raises(SlotLostError):
         reporter.report("head", 0, {0: 0.5, 1: 0.5})
     with pytest.raises(SlotLostError):

@@ -1,35 +1,32 @@
 """Looks at a holdout are counted by the images that they saw."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from search.ledger.storage import Storage, connect
-from search.promotion.book import ContentIds, PromotionBook, promotions
-from sqlalchemy import select
+
+from search.storage.promotions import ContentIds, Promotions
+from search.storage.storage import Storage
+from tests.search.made_sweeps import make_sweep
 
 LARGEST = 2**64 - 1
+SWEEPS: dict[str, str] = {}
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    return connect(f"sqlite:///{tmp_path}/foldsweep.db")
-
-
-@pytest.fixture
-def book(storage: Storage) -> PromotionBook:
-    return PromotionBook(storage)
+def book(storage: Storage) -> Promotions:
+    for name in ("one", "another"):
+        SWEEPS[name] = make_sweep(storage, name).id
+    return storage.promotions
 
 
 def _ids(*numbers: int) -> ContentIds:
     return np.array(numbers, dtype=np.uint64)
 
 
-def _look(book: PromotionBook, ids: ContentIds, sweep: str = "one") -> int:
-    return book.look(sweep, 3, ids, model="cells", alias="champion", run_id="r")
+def _look(book: Promotions, ids: ContentIds, sweep: str = "one") -> str:
+    return book.look(SWEEPS[sweep], 3, ids, model="cells", alias="champion", run_id="r")
 
 
-def test_a_look_counts_for_every_holdout_that_shares_an_image_with_it(book: PromotionBook) -> None:
+def test_a_look_counts_for_every_holdout_that_shares_an_image_with_it(book: Promotions) -> None:
     _look(book, _ids(1, 2, 3))
     _look(book, _ids(3, LARGEST), "another")
     assert book.count(_ids(1, 2, 3)) == 2
@@ -42,16 +39,15 @@ def test_a_look_counts_for_every_holdout_that_shares_an_image_with_it(book: Prom
 
 
 def test_ids_are_stored_little_endian_and_ascending_each_once(
-    book: PromotionBook, storage: Storage
+    book: Promotions,
 ) -> None:
     _look(book, _ids(258, 1, 258))
-    with storage.reading() as connection:
-        stored = connection.execute(select(promotions.c.content_ids)).scalar_one()
-    assert stored == bytes([1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0])
-    assert [look.n_images for look in book.all()] == [2]
+    (look,) = book.all()
+    assert look.content_ids == bytes([1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0])
+    assert list(look.ids) == [1, 258]
 
 
-def test_what_became_of_a_look_is_noted_in_its_row_alone(book: PromotionBook) -> None:
+def test_what_became_of_a_look_is_noted_in_its_row_alone(book: Promotions) -> None:
     first, second = _look(book, _ids(1)), _look(book, _ids(2))
     book.note(second, passed=True, forced=False, reason="better", scores={"clean": 0.9})
     one, other = book.all()
