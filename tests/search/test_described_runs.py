@@ -22,6 +22,16 @@ from search.sweep import Sweep
 
 CLASSES = {"50%": (220, 30, 30), "a(b)": (30, 220, 30), "cat, dog": (30, 30, 220)}
 LABELS = {"50%": "50", "a(b)": "a_b", "cat, dog": "cat_dog"}
+VALUES = {
+    "stage": "head|scratch|finetune",
+    "fold": r"\d+",
+    "view": "clean|shifted",
+    "holdout_view": "clean|shifted|corrupted",
+    "whose": "holdout|champion",
+    "work": "views|features",
+    "how": "made|reused|streamed",
+    "section": "data|validation|train",
+}
 OWN_NAMES = (OWN, OWN_ARTIFACT)
 
 
@@ -92,8 +102,13 @@ def _compare(found: Iterable[str], specs: Sequence[Spec], *, absent: Sequence[st
 
 
 def _pattern(name: str) -> re.Pattern[str]:
-    parts = re.split(r"\{\w+\}", name)
-    return re.compile("[^/]+".join(map(re.escape, parts)))
+    """Give a pattern of the names that a description stands for."""
+    parts = re.split(r"\{(\w+)\}", name)
+    filled = [
+        f"(?:{VALUES.get(part, '[^/]+')})" if place % 2 else re.escape(part)
+        for place, part in enumerate(parts)
+    ]
+    return re.compile("".join(filled))
 
 
 def test_a_trials_run_holds_what_is_described_and_nothing_else(held: Held) -> None:
