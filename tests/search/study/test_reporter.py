@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from optuna.trial import Trial
 
-from search.ledger.slots import Slot, SlotBook, SlotLostError
-from search.ledger.storage import connect
-from search.ledger.sweeps import Ledger
+from search.storage.records import Slot, SlotLostError
+from search.storage.storage import open_storage
 from search.study.reporter import RaceRules, TrialReporter
 from search.study.samplers import make_sampler
 from search.study.study import SweepStudy

@@ -6,10 +6,10 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import Trial, TrialState
-from search.ledger.slots import Slot, SlotBook, SlotLostError
-from search.ledger.storage import Storage, connect
-from search.ledger.sweeps import Ledger
 
+from search.storage.records import Slot, SlotLostError
+from search.storage.slots import Slots
+from search.storage.storage import Storage, open_storage
 from search.study.burst import Burst
 from search.study.samplers import make_pruner, make_sampler
 from search.study.study import SLOT_ATTRIBUTE, SweepStudy, suggest
@@ -17,6 +17,7 @@ from search.sweep_file.sections import SearchSettings
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe
 from spaces.space import Dimension, Space
+from tests.search.small_sweep import claim, enter_sweep, kill
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -35,25 +36,14 @@ SPACE = Space(
 SEARCH = SearchSettings()
 
 
-def open_study(storage: Storage, trials: int = 40) -> tuple[SweepStudy, SlotBook]:
-    ledger = Ledger(storage)
-    with storage.exclusive("test"):
-        row = ledger.sweep("tissue") or ledger.create_sweep(
-            "tissue", "f", fingerprint="a", fold_hash="b", trials=trials
-        )
-    slots = SlotBook(storage, row.id)
+def open_study(storage: Storage, trials: int = 40) -> tuple[SweepStudy, Slots]:
+    slots = storage.slots(enter_sweep(storage, trials=trials).id)
     return SweepStudy(storage, "tissue", SEARCH, slots, epochs=10), slots
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    return connect(f"sqlite:///{tmp_path}/foldsweep.db")
-
-
-def claim(slots: SlotBook, worker: str = "w") -> Slot:
-    slot = slots.claim(worker)
-    assert slot is not None
-    return slot
+    return open_storage(f"sqlite:///{tmp_path}/foldsweep.db")
 
 
 def begin(study: SweepStudy, slot: Slot) -> Trial:
@@ -64,7 +54,7 @@ def draw(trial: Trial) -> TrialParams:
     return SPACE.draw(lambda dimension: suggest(trial, dimension))
 
 
-def finish(study: SweepStudy, slots: SlotBook, number: int, score: float = 0.5) -> None:
+def finish(study: SweepStudy, slots: Slots, number: int, score: float = 0.5) -> None:
     slot = slots.all()[number]
     slots.finish(slot, "done", score=score)
     study.tell(slots.all()[number])
@@ -74,7 +64,7 @@ def test_a_trial_of_a_dead_worker_goes_on_with_its_number_and_parameters(storage
     study, slots = open_study(storage)
     trial = begin(study, claim(slots, "dead"))
     params = draw(trial)
-    slots.free_slots_of(["dead"])
+    kill(storage, enter_sweep(storage), "dead")
     later, _ = open_study(storage)
     again = begin(later, claim(slots, "alive"))
     assert again.number == trial.number
@@ -92,15 +82,15 @@ def test_a_trial_whose_worker_died_before_noting_its_number_is_found_by_its_slot
     # What is left when a worker is killed between Optuna's commit and the ledger's.
     lost = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: 0})
     study.optuna_study.add_trial(lost)
-    slots.free_slots_of(["dead"])
+    kill(storage, enter_sweep(storage), "dead")
     assert begin(study, claim(slots, "alive")).number == 0
-    assert begin(study, claim(slots, "alive")).number == 1
+    assert begin(study, claim(slots, "another")).number == 1
 
 
 def test_a_late_worker_leaves_no_running_trial_behind(storage: Storage) -> None:
     study, slots = open_study(storage)
     late = claim(slots, "late")
-    slots.free_slots_of(["late"])
+    kill(storage, enter_sweep(storage), "late")
     claim(slots, "new")
     with pytest.raises(SlotLostError):
         begin(study, late)
@@ -144,8 +134,8 @@ def test_an_enqueued_point_of_a_dead_worker_is_tried_again(storage: Storage) -> 
     slot = claim(slots, "dead")
     waiting = study.optuna_study.trials[0]
     # Killed after the ledger knew, before Optuna did: the trial still waits.
-    slots.assign_trial(slot, waiting.number, waiting._trial_id)
-    slots.free_slots_of(["dead"])
+    slots.assign_trial(slot, waiting.number)
+    kill(storage, enter_sweep(storage), "dead")
     again = begin(study, claim(slots, "alive"))
     assert again.number == 0
     assert draw(again).backbone == "c"
@@ -160,7 +150,7 @@ def test_no_two_slots_draw_the_same_first_points(storage: Storage) -> None:
 def test_one_worker_alone_can_be_repeated(tmp_path: Path) -> None:
     drawn = []
     for name in ("one", "two"):
-        study, slots = open_study(connect(f"sqlite:///{tmp_path}/{name}.db"))
+        study, slots = open_study(open_storage(f"sqlite:///{tmp_path}/{name}.db"))
         points = []
         for number in range(14):  # past the ten random trials that TPE begins with
             params = draw(begin(study, claim(slots)))
@@ -170,7 +160,7 @@ def test_one_worker_alone_can_be_repeated(tmp_path: Path) -> None:
     assert drawn[0] == drawn[1]
 
 
-def run_bursts(study: SweepStudy, slots: SlotBook, worker: str, trials: int) -> list[TrialParams]:
+def run_bursts(study: SweepStudy, slots: Slots, worker: str, trials: int) -> list[TrialParams]:
     burst = Burst(SPACE, length=4, random_trials=0)
     points = []
     for _ in range(trials):
@@ -212,7 +202,7 @@ def test_bursts_are_short_while_the_sampler_draws_at_random(storage: Storage) ->
 def worker_of_bursts(
     url: str, name: str, queue: "multiprocessing.Queue[list[TrialParams]]"
 ) -> None:
-    study, slots = open_study(connect(url))
+    study, slots = open_study(open_storage(url))
     queue.put(run_bursts(study, slots, name, 12))
 
 
@@ -260,16 +250,14 @@ def test_a_burst_of_one_fixes_nothing(storage: Storage) -> None:
 @pytest.mark.parametrize("name", ["median", "percentile", "hyperband"])
 def test_each_pruner_stops_the_worst_of_many(storage: Storage, name: str) -> None:
     search = SearchSettings(pruner=name)
-    ledger = Ledger(storage)
-    row = ledger.create_sweep("p", "f", fingerprint="a", fold_hash="b", trials=30)
-    slots = SlotBook(storage, row.id)
+    slots = storage.slots(enter_sweep(storage, "p", trials=30).id)
     study = SweepStudy(storage, "p", search, slots, epochs=9)
     stopped = [prunes(study, slots, score=1 - index / 30) for index in range(30)]
     assert not stopped[0]
     assert any(stopped)
 
 
-def prunes(study: SweepStudy, slots: SlotBook, score: float) -> bool:
+def prunes(study: SweepStudy, slots: Slots, score: float) -> bool:
     slot = claim(slots)
     trial = begin(study, slot)
     draw(trial)
