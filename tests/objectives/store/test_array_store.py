@@ -20,7 +20,7 @@ from spaces.errors import FoldsweepError, InputError
 
 MB = 10**6
 Damage = Callable[[Path], None]
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def key_of(number: int) -> dict[str, int | str]:

@@ -19,7 +19,7 @@ from objectives.views.views import SharingCounts, ViewKey, Views
 from spaces.errors import InputError
 from tests.objectives.augmentation.real_pictures import crops
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 N_ROWS, IMAGE_PX, SHARD_ROWS, N_FOLDS = 45, 24, 8, 3
 ROWS = np.delete(np.arange(N_ROWS + 5), [3, 10, 11, 30, 49])
 POOLS = np.arange(N_ROWS) % N_FOLDS
@@ -88,7 +88,7 @@ def test_threads_processes_and_the_store_change_no_byte(tmp_path: Path) -> None:
     expected = _digest_of_all(tmp_path, threads=1)
     assert _digest_of_all(tmp_path, threads=5) == expected
     script = (
-        "import json, sys, pathlib; from tests.objectives import test_views as t; "
+        "import json, sys, pathlib; from tests.objectives.views import test_views as t; "
         "print(json.dumps(t._digest_of_all(pathlib.Path(sys.argv[1]), 3)))"
     )
     fresh = subprocess.run(

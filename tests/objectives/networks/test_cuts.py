@@ -91,7 +91,7 @@ def sequential(image_px: int) -> keras.Model:
 
 @pytest.mark.parametrize("name", ["subclassed", "sequential"])
 def test_a_backbone_that_is_no_graph_gives_features_and_is_not_cut(name: str) -> None:
-    reference = f"tests.objectives.test_cuts:{name}"
+    reference = f"tests.objectives.networks.test_cuts:{name}"
     images = _images(3).astype(np.uint8)
     assert FeatureExtractor(reference, "imagenet", PX).extract(images).shape == (3, 4)
     params = TrialParams(backbone=reference, weights="imagenet", finetune_fraction=0.5)
