@@ -16,9 +16,7 @@ TRIAL_TAGS = (
         "some class has a name that MLflow does not allow there",
     ),
     TagSpec(names.TAG_KEY, "The sweep's id and the trial: one run of MLflow for each."),
-    TagSpec(
-        names.TAG_ATTEMPT, "The latest attempt; what earlier ones still say is left out."
-    ),
+    TagSpec(names.TAG_ATTEMPT, "The latest attempt; what earlier ones still say is left out."),
     TagSpec(names.TAG_VERSIONS, "JSON: the libraries that scores depend on."),
     TagSpec(names.TAG_DEVICE, "What the trial was computed on."),
     TagSpec(names.TAG_WORKER, "The worker that began it."),

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from search.storage.storage import Storage, open_storage
 from sqlalchemy import create_engine, text
+
+from search.storage.storage import Storage, open_storage
 
 
 @pytest.fixture(scope="session")

@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from search.ledger.storage import connect
-from search.ledger.sweeps import Ledger
-from search.opening import OpenSweep
 from sklearn.datasets import load_digits
 
 from mlruns_config.registry.registry import find_alias, registry
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import LabelledImages, RowArray, Splits, Stage, TrialContext
+from objectives.splits import splits_to_bytes
+from search.open_sweep import OpenSweep
 from search.preparation import Prepared
 from search.promotion.promote import promote
 from search.promotion.report import Promotion
 from search.settings import RuntimeSettings
+from search.storage.records import Budget
+from search.storage.storage import open_storage
 from search.sweep_file.sweep_file import SweepFile, check_sweep
 from spaces.params import TrialParams
 from spaces.space import Dimension, Space
@@ -89,8 +90,8 @@ class Home:
         self.folder = folder
         self.data = _digits()
         self.tracking = TrackingSettings(f"sqlite:///{folder}/mlflow.db", str(folder / "art"))
-        self.storage = connect(f"sqlite:///{folder}/foldsweep.db")
-        self.settings = RuntimeSettings(folder, str(self.storage.url), 10**9, None)
+        self.storage = open_storage(f"sqlite:///{folder}/foldsweep.db")
+        self.settings = RuntimeSettings(home=folder, storage_url=str(self.storage.url), store_gb=1)
 
     def sweep(
         self,
@@ -101,14 +102,20 @@ class Home:
         finished: bool = True,
     ) -> OpenSweep:
         """Open a sweep of that name, or make it."""
-        file, ledger = _file(name), Ledger(self.storage)
-        known = ledger.sweep(name)
-        row = known or ledger.create_sweep(
-            name, file.as_written(), fingerprint="f" * 64, fold_hash="a" * 64, trials=4
-        )
-        space = Space((Dimension("optimizer", "choice", choices=("adamw",)),))
+        file = _file(name)
         grouped = np.arange(len(self.data.labels)) if groups is None else groups
         prepared = Prepared(self.data, _splits(holdout_rows, grouped))
+        known = self.storage.sweeps.find(name)
+        row = known or self.storage.sweeps.create(
+            name,
+            file.as_written(),
+            fingerprint="f" * 64,
+            fold_hash="a" * 64,
+            splits=splits_to_bytes(prepared.splits),
+            versions={},
+            budget=Budget(4),
+        )
+        space = Space((Dimension("optimizer", "choice", choices=("adamw",)),))
         opened = OpenSweep(file, self.settings, self.tracking, self.storage, row, space, prepared)
         if finished and known is None:
             _finish_trials(opened)
@@ -151,7 +158,7 @@ def _finish_trials(opened: OpenSweep) -> None:
     for number, params in points.items():
         slot = opened.slots.claim("tester")
         assert slot is not None
-        opened.slots.assign_trial(slot, number, number)
+        opened.slots.assign_trial(slot, number)
         opened.slots.note_params(slot, params)
         detail = {"epochs": {"scratch": 4}}
         opened.slots.finish(slot, "done", score=0.9 - 0.1 * number, clean=0.9, detail=detail)

@@ -3,15 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from search.ledger.storage import Storage, connect
-from search.ledger.sweeps import Ledger
-from search.ledger.tables import slots
-from sqlalchemy import update
 
 from objectives.store.array_store import ArrayStore, ArrayWriter, Key
 from search.disk_space import free_space
 from search.settings import RuntimeSettings
+from search.storage.records import Budget
+from search.storage.storage import Storage, open_storage
 from search.sweep_file.sweep_file import check_sweep
+from tests.search.small_sweep import claim
 
 
 @pytest.fixture
@@ -21,22 +20,28 @@ def settings(tmp_path: Path) -> RuntimeSettings:
 
 @pytest.fixture
 def storage(settings: RuntimeSettings) -> Storage:
-    return connect(settings.storage_url)
+    return open_storage(settings.storage_url)
 
 
 def add_sweep(storage: Storage, name: str, *, seed: int = 0, done: bool) -> str:
     content = {"sweep": name, "data": {"path": "x.npz"}, "search": {"seed": seed}}
     file = check_sweep({**content, "budget": {"trials": 1}}).as_written()
-    row = Ledger(storage).create_sweep(
-        name, file, fingerprint=f"data of {name}", fold_hash="", trials=1
+    row = storage.sweeps.create(
+        name,
+        file,
+        fingerprint=f"data of {name}",
+        fold_hash="",
+        splits=b"",
+        versions={},
+        budget=Budget(1),
     )
-    with storage.writing() as connection:
-        state = "done" if done else "free"
-        connection.execute(
-            update(slots)
-            .where(slots.c.sweep_id == row.id)
-            .values(state=state, trial_number=0 if done else None)
-        )
+    slots = storage.slots(row.id)
+    slot = claim(slots)
+    if done:
+        slots.assign_trial(slot, 0)
+        slots.finish(slot, "done", score=0.5)
+    else:
+        slots.give_back(str(slot.worker_id))
     return row.id
 
 

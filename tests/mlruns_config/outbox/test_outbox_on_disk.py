@@ -93,7 +93,7 @@ def test_a_callback_that_fails_once_is_called_again(
     def on_run(key: str, run_id: str) -> None:
         calls.append(run_id)
         if len(calls) == 1:
-            raise RuntimeError("the ledger is locked")
+            raise RuntimeError("the storage is locked")
 
     outbox = Outbox(sqlite, tmp_path / "worker", on_run=on_run)
     outbox.open_run("callback", "k/1", "trial 1", attempt=1).metrics({"clean": 1.0})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from keras import Input, Model
 
-from mlruns_config.registry.registry import Version
 from mlruns_config.registry.saved_classifier import Classifier
+from mlruns_config.registry.versions import Version
 from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
 from objectives.records import LabelledImages, RowArray, Splits
 from search.promotion.champion import Champion
@@ -58,7 +58,7 @@ def test_intervals_over_patients_hold_the_truth_as_often_as_they_say() -> None:
 def _champion(seen: list[str]) -> Champion:
     images = Input((None, None, 3))
     classifier = Classifier(Model(images, images), ("only",))
-    return Champion(Version("cells", 1, "", {}), classifier, content_ids(seen))
+    return Champion(Version("cells", 1, "", {}, ""), classifier, content_ids(seen))
 
 
 def test_a_near_copy_of_what_the_champion_was_trained_on_does_not_count() -> None:

@@ -11,12 +11,12 @@ from types import FrameType
 
 import numpy as np
 import pytest
-from search.opening import OpenSweep
-from search.promotion.book import Look, PromotionBook
 from sqlalchemy import Engine, event
 
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import RowArray, TrialContext
+from search.open_sweep import OpenSweep
+from search.storage.promotions import Look
 from spaces.errors import InputError
 from tests.search import dying_promotion
 from tests.search.promotion_home import BAD, GOOD, Home, build, make_views
@@ -145,7 +145,7 @@ def test_the_next_promotion_ends_the_run_of_one_that_was_killed_and_leaves_one_t
 
 def test_a_look_is_entered_before_it_is_taken(home: Home) -> None:
     opened = home.sweep("looked", np.arange(0, 537, 5))
-    book = PromotionBook(home.storage)
+    book = home.storage.promotions
     looks: list[Look] = []
 
     def views(rows: RowArray) -> HoldoutViews:
@@ -155,7 +155,7 @@ def test_a_look_is_entered_before_it_is_taken(home: Home) -> None:
     before = len(book.all())
     _refused(home, opened, views=views)
     assert len(looks) == before + 1
-    assert (looks[-1].sweep_id, looks[-1].n_images) == (opened.row.id, 108)
+    assert (looks[-1].sweep_id, len(looks[-1].ids)) == (opened.row.id, 108)
     assert looks[-1].passed is None
     assert book.all()[-1].passed is False
 

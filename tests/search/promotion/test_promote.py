@@ -2,12 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from search.opening import OpenSweep
-from search.promotion.book import PromotionBook
 
 from mlruns_config import names
 from mlruns_config.registry.registry import load_classifier, registry
 from objectives.records import LabelledImages
+from search.open_sweep import OpenSweep
 from search.promotion.report import Promotion
 from spaces.errors import InputError, RefusedError
 from tests.search.promotion_home import BAD, CLASSES, CUSTOM, GOOD, Home
@@ -96,13 +95,13 @@ def test_a_worse_challenger_is_refused_and_not_registered(
 def test_force_registers_a_refused_challenger_and_says_so(
     home: Home, digits: OpenSweep, first: Promotion
 ) -> None:
-    before = PromotionBook(home.storage).all()
+    before = home.storage.promotions.all()
     forced = home.promote(digits, BAD, model="forced", force=True)
     assert not forced.passed
     assert forced.forced
     assert (forced.version, forced.alias) == (1, "champion")
     assert home.version_tags("forced", 1)[names.TAG_GATE] == "forced"
-    look = PromotionBook(home.storage).all()[-1]
+    look = home.storage.promotions.all()[-1]
     assert (look.forced, look.passed, look.version) == (True, False, 1)
     assert forced.looks == len(before) + 1
 
@@ -110,7 +109,7 @@ def test_force_registers_a_refused_challenger_and_says_so(
 def test_a_promotion_that_is_killed_leaves_the_alias_alone_and_its_look_counted(
     home: Home, digits: OpenSweep, first: Promotion
 ) -> None:
-    looks_before = len(PromotionBook(home.storage).all())
+    looks_before = len(home.storage.promotions.all())
 
     def kill(text: str) -> None:
         if text.startswith("loading"):
@@ -120,7 +119,7 @@ def test_a_promotion_that_is_killed_leaves_the_alias_alone_and_its_look_counted(
         home.promote(digits, GOOD, model="killed", on_progress=kill)
     assert home.champion("killed") is None
     assert home.version_tags("killed", 1)[names.TAG_VERIFIED] == "no"
-    book = PromotionBook(home.storage).all()
+    book = home.storage.promotions.all()
     assert len(book) == looks_before + 1
     assert (book[-1].version, book[-1].aliased_at) == (None, None)
     with registry(home.tracking) as client:
@@ -178,7 +177,7 @@ def test_a_sweep_without_finished_trials_cannot_be_promoted(home: Home) -> None:
 def test_a_reserved_alias_is_refused_before_anything_is_trained(
     home: Home, digits: OpenSweep
 ) -> None:
-    looks = len(PromotionBook(home.storage).all())
+    looks = len(home.storage.promotions.all())
     with pytest.raises(InputError, match="latest"):
         home.promote(digits, GOOD, alias="latest")
-    assert len(PromotionBook(home.storage).all()) == looks
+    assert len(home.storage.promotions.all()) == looks

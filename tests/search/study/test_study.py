@@ -79,7 +79,7 @@ def test_a_trial_whose_worker_died_before_noting_its_number_is_found_by_its_slot
 ) -> None:
     study, slots = open_study(storage)
     claim(slots, "dead")
-    # What is left when a worker is killed between Optuna's commit and the ledger's.
+    # What is left when a worker is killed between Optuna's commit and the slot's.
     lost = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: 0})
     study.optuna_study.add_trial(lost)
     kill(storage, enter_sweep(storage), "dead")
@@ -133,7 +133,7 @@ def test_an_enqueued_point_of_a_dead_worker_is_tried_again(storage: Storage) -> 
     study.enqueue({"backbone": "c"})
     slot = claim(slots, "dead")
     waiting = study.optuna_study.trials[0]
-    # Killed after the ledger knew, before Optuna did: the trial still waits.
+    # Killed after the slot knew, before Optuna did: the trial still waits.
     slots.assign_trial(slot, waiting.number)
     kill(storage, enter_sweep(storage), "dead")
     again = begin(study, claim(slots, "alive"))
