@@ -20,7 +20,7 @@ from search.storage.storage import open_storage
 from search.sweep_file.sweep_file import SweepFile, check_sweep
 from spaces.params import TrialParams
 from spaces.space import Dimension, Space
-from tests.search.made_sweeps import make_sweep
+from tests.search.small_sweep import enter_sweep
 
 if TYPE_CHECKING:
     import keras
@@ -103,7 +103,7 @@ class Home:
         """Open a sweep of that name, or make it."""
         file = _file(name)
         known = self.storage.sweeps.find(name)
-        row = known or make_sweep(
+        row = known or enter_sweep(
             self.storage, name, file=file.as_written(), fold_hash="a" * 64, trials=4
         )
         space = Space((Dimension("optimizer", "choice", choices=("adamw",)),))

@@ -9,7 +9,7 @@ from search.disk_space import free_space
 from search.settings import RuntimeSettings
 from search.storage.storage import Storage, open_storage
 from search.sweep_file.sweep_file import check_sweep
-from tests.search.made_sweeps import claim, make_sweep
+from tests.search.small_sweep import claim, enter_sweep
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def storage(settings: RuntimeSettings) -> Storage:
 def add_sweep(storage: Storage, name: str, *, seed: int = 0, done: bool) -> str:
     content = {"sweep": name, "data": {"path": "x.npz"}, "search": {"seed": seed}}
     file = check_sweep({**content, "budget": {"trials": 1}}).as_written()
-    row = make_sweep(storage, name, file=file, fingerprint=f"data of {name}", trials=1)
+    row = enter_sweep(storage, name, file=file, fingerprint=f"data of {name}", trials=1)
     if done:
         slot = claim(storage.slots(row.id))
         storage.slots(row.id).assign_trial(slot, 0)

@@ -5,7 +5,7 @@ import pytest
 
 from search.storage.promotions import ContentIds, Promotions
 from search.storage.storage import Storage
-from tests.search.made_sweeps import make_sweep
+from tests.search.small_sweep import enter_sweep
 
 LARGEST = 2**64 - 1
 SWEEPS: dict[str, str] = {}
@@ -14,7 +14,7 @@ SWEEPS: dict[str, str] = {}
 @pytest.fixture
 def book(storage: Storage) -> Promotions:
     for name in ("one", "another"):
-        SWEEPS[name] = make_sweep(storage, name).id
+        SWEEPS[name] = enter_sweep(storage, name).id
     return storage.promotions
 
 

@@ -11,8 +11,7 @@ from search.storage.records import Budget, Slot, SlotLostError, SweepRow
 from search.storage.slots import MAX_LOSSES, Slots
 from search.storage.storage import Storage, open_storage
 from search.workers.liveness import Liveness
-from tests.search.made_sweeps import claim, join
-from tests.search.made_sweeps import make_sweep as enter_sweep
+from tests.search.small_sweep import claim, enter_sweep, join
 
 spawn = multiprocessing.get_context("spawn")
 

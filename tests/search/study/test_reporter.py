@@ -14,7 +14,7 @@ from search.study.samplers import make_sampler
 from search.study.study import SweepStudy
 from search.sweep_file.sections import SearchSettings
 from spaces.errors import TrialError
-from tests.search.made_sweeps import join, make_sweep
+from tests.search.small_sweep import enter_sweep, join
 
 
 class Run:
@@ -35,7 +35,7 @@ class Race:
 
     def __init__(self, folder: Path) -> None:
         self.storage = storage = open_storage(f"sqlite:///{folder}/foldsweep.db")
-        self.row = make_sweep(storage, "race", trials=20)
+        self.row = enter_sweep(storage, "race", trials=20)
         self.time_is_up = False
         self.search = SearchSettings()
         self.slots = storage.slots(self.row.id)

@@ -17,7 +17,7 @@ from search.sweep_file.sections import SearchSettings
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe
 from spaces.space import Dimension, Space
-from tests.search.made_sweeps import claim, join, make_sweep
+from tests.search.small_sweep import claim, enter_sweep, join
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -37,14 +37,14 @@ SEARCH = SearchSettings()
 
 
 def open_study(storage: Storage, trials: int = 40) -> tuple[SweepStudy, Slots]:
-    row = make_sweep(storage, trials=trials)
+    row = enter_sweep(storage, trials=trials)
     slots = storage.slots(row.id)
     return SweepStudy(storage, "tissue", SEARCH, slots, epochs=10), slots
 
 
 def lose(storage: Storage, name: str) -> None:
     """Free what a worker holds, as whoever finds it dead does."""
-    row = make_sweep(storage)
+    row = enter_sweep(storage)
     storage.slots(row.id).lose(join(storage, row.id, name), "its worker was killed")
 
 
@@ -86,7 +86,7 @@ def test_a_trial_whose_worker_died_before_noting_its_number_is_found_by_its_slot
 ) -> None:
     study, slots = open_study(storage)
     claim(slots, "dead")
-    # What is left when a worker is killed between Optuna's commit and the ledger's.
+    # What is left when a worker is killed between Optuna's commit and the slot's.
     lost = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: 0})
     study.optuna_study.add_trial(lost)
     lose(storage, "dead")
@@ -140,7 +140,7 @@ def test_an_enqueued_point_of_a_dead_worker_is_tried_again(storage: Storage) -> 
     study.enqueue({"backbone": "c"})
     slot = claim(slots, "dead")
     waiting = study.optuna_study.trials[0]
-    # Killed after the ledger knew, before Optuna did: the trial still waits.
+    # Killed after the slot knew, before Optuna did: the trial still waits.
     slots.assign_trial(slot, waiting.number)
     lose(storage, "dead")
     again = begin(study, claim(slots, "alive"))
@@ -257,7 +257,7 @@ def test_a_burst_of_one_fixes_nothing(storage: Storage) -> None:
 @pytest.mark.parametrize("name", ["median", "percentile", "hyperband"])
 def test_each_pruner_stops_the_worst_of_many(storage: Storage, name: str) -> None:
     search = SearchSettings(pruner=name)
-    slots = storage.slots(make_sweep(storage, "p", trials=30).id)
+    slots = storage.slots(enter_sweep(storage, "p", trials=30).id)
     study = SweepStudy(storage, "p", search, slots, epochs=9)
     stopped = [prunes(study, slots, score=1 - index / 30) for index in range(30)]
     assert not stopped[0]
