@@ -16,7 +16,7 @@ comma := ,
 unexport FOLDSWEEP_HOME FOLDSWEEP_STORAGE_URL MLFLOW_TRACKING_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint constraints clean
+.PHONY: help install demo check test acceptance lint constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,8 +33,15 @@ demo: $(RUNS) ## Run a small sweep on scikit-learn's digits, up to a registered 
 	@echo "To see every trial, curve and picture in the MLflow UI:"
 	@echo "  $(FOLDSWEEP) ui"
 
-test: lint ## Lint, check types and layers, run the tests
-	$(BIN)/python -m pytest
+check: lint ## Lint, check types and layers, run the quick tests: two minutes
+	$(BIN)/python -m pytest -m "not slow and not acceptance"
+
+test: lint ## The same with all tests but the acceptance tests: ten minutes
+	$(BIN)/python -m pytest -m "not acceptance"
+
+acceptance: $(CHECKS) ## Run the acceptance tests and the small form of every benchmark
+	$(BIN)/python -m pytest -m acceptance
+	$(BIN)/python -m bench.compute_once --small
 
 lint: $(CHECKS) ## Run ruff, mypy and import-linter
 	$(BIN)/ruff check .

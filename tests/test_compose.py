@@ -17,6 +17,8 @@ from sklearn.datasets import load_digits
 from mlruns_config.server import server_command
 from tests.compose_services import COMPOSE_FILE, Machine, MissingVariableError, read_services
 
+pytestmark = pytest.mark.slow
+
 ROOT = COMPOSE_FILE.parent
 PASSWORD = "p@ss:w/rd%25 ?#"  # What would break a URL that holds it.
 NAME = "in-containers"

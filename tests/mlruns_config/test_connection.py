@@ -15,6 +15,8 @@ from mlruns_config.settings import URI_VARIABLE, TrackingSettings
 from spaces.errors import InputError, UnavailableError
 from tests.mlruns_config.mlflow_server import free_port
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_a_variable_everything_lies_in_the_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -20,6 +20,8 @@ from mlruns_config.settings import TrackingSettings
 from search.prediction.predict import predict
 from search.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 CLASSES = {"50%": (220, 30, 30), "a(b)": (30, 220, 30), "cat, dog": (30, 30, 220)}
 LABELS = {"50%": "50", "a(b)": "a_b", "cat, dog": "cat_dog"}
 VALUES = {

@@ -14,6 +14,8 @@ from mlruns_config.settings import TrackingSettings
 from search.sweep import Sweep, sweep_names
 from spaces.errors import InputError, UnavailableError
 
+pytestmark = pytest.mark.slow
+
 Content = dict[str, Any]
 
 

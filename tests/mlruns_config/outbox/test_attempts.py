@@ -14,6 +14,8 @@ from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.settings import TrackingSettings
 from tests.mlruns_config.found_runs import only_run, steps_of
 
+pytestmark = pytest.mark.slow
+
 # A worker that goes on with a trial: it knows from the storage what earlier attempts have logged,
 # and spools it again, as it can't know whether that has arrived. Then it goes on, and is killed.
 KILLED_WORKER = """

@@ -14,6 +14,8 @@ from mlruns_config.settings import TrackingSettings
 from spaces.errors import UnavailableError
 from tests.mlruns_config.found_runs import only_run, steps_of
 
+pytestmark = pytest.mark.slow
+
 DRAINER = """
 import sys, time
 from pathlib import Path

@@ -20,6 +20,8 @@ from mlruns_config.outbox.outbox import Outbox, drain
 from tests.mlruns_config.found_runs import runs_of, steps_of
 from tests.mlruns_config.mlflow_server import MlflowServer, free_port
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import os, signal, sys, time
 from pathlib import Path

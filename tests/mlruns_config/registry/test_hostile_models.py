@@ -29,6 +29,8 @@ from tests.mlruns_config.hostile_models import (
     genuine as no_attack,
 )
 
+pytestmark = pytest.mark.slow
+
 REASONS = {
     "pyfunc_loader": r"it has no file data/model\.keras",
     "saved_model": r"it has no file data/model\.keras",

@@ -23,6 +23,8 @@ from mlruns_config.registry.versions import LoggedClassifier, Version
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import InputError, RefusedError, UnavailableError
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("lymphocyte", "eosinophil", "red cell")
 
 

@@ -21,6 +21,8 @@ from spaces.errors import InputError
 from tests.search import dying_promotion
 from tests.search.promotion_home import BAD, GOOD, Home, build, make_views
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:

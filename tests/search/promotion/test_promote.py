@@ -12,6 +12,8 @@ from search.promotion.report import Promotion
 from spaces.errors import InputError, RefusedError
 from tests.search.promotion_home import BAD, CLASSES, CUSTOM, GOOD, Home
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
