@@ -169,17 +169,20 @@ class Sweep:
             The budget after the change.
 
         Raises:
-            InputError: If the sweep was not launched yet, or a number is not above 0.
+            InputError: If the sweep was not launched yet, or no sweep file could have that budget.
         """
-        from search.storage.records import Budget
+        from pydantic import ValidationError
+
+        from search.sweep_file.file_errors import as_input_error
+        from search.sweep_file.sections import BudgetSettings
 
         row = self._row()
         wanted = {"trials": trials, "hours": hours, "gpu_hours": gpu_hours}
         changes = {name: value for name, value in wanted.items() if value is not None}
-        for name, value in changes.items():
-            if not 0 < value < float("inf"):
-                raise InputError(f"budget.{name} = {value} will not do: it is to be above 0.")
-        budget = Budget(**{**vars(row.budget), **changes})
+        try:
+            budget = BudgetSettings.model_validate({**vars(row.budget), **changes}).limits
+        except ValidationError as error:
+            raise as_input_error(error, BudgetSettings, "the budget") from error
         self.storage.sweeps.change_budget(row.id, budget)
         return budget
 
