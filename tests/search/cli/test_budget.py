@@ -12,6 +12,7 @@ import yaml
 
 from search.settings import RuntimeSettings
 from search.storage.storage import Storage, open_storage
+from search.sweep import Sweep
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import check_sweep
 from tests.search.cli.conftest import Run, write_images
@@ -96,6 +97,22 @@ def test_what_no_sweep_file_could_say_is_refused_and_changes_nothing(
 def test_a_sweep_that_is_not_there_is_refused(storage: Storage, run: Run) -> None:
     assert "Did you mean 'cells'" in run("budget", "cell", "--trials", "4").err
     assert counted(storage) == 3
+
+
+def test_a_sweep_that_is_launched_by_its_name_goes_on_with_the_changed_budget(
+    storage: Storage, home: Path
+) -> None:
+    row = storage.sweeps.find("cells")
+    assert row is not None
+    # As launch wrote it, with the budget of that time.
+    written = RuntimeSettings.from_environment().sweep_folder("cells") / "sweep.yaml"
+    written.parent.mkdir(parents=True)
+    written.write_text(row.file, "utf-8")
+    sweep = Sweep.open("cells")
+    assert sweep.change_budget(trials=7).trials == 7
+    assert sweep.file.budget.trials == 7
+    assert Sweep.open("cells").file.budget.trials == 7
+    assert "trials: 3" in written.read_text("utf-8")
 
 
 def test_workers_that_run_go_on_with_a_raised_budget(tmp_path: Path) -> None:
