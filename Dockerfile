@@ -22,7 +22,6 @@ COPY --from=build /opt/foldsweep /opt/foldsweep
 ENV PATH=/opt/foldsweep/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GIT_PYTHON_REFRESH=quiet \
-    TF_CPP_MIN_LOG_LEVEL=2 \
     FOLDSWEEP_HOME=/foldsweep-home \
     KERAS_HOME=/weights
 USER foldsweep

@@ -1,1 +1,1 @@
-"""How trials are run: sweep file, storage, ledger, study, workers, promotion, command line."""
+"""How trials are run: sweep file, storage, study, workers, promotion, command line."""

@@ -36,7 +36,7 @@ class LiveProgress:
         self._console = console
         beginning = Text("Checking the sweep file, preparing the data ...")
         self._live = Live(beginning, console=console, auto_refresh=False, transient=True)
-        self._last_counts: object = None
+        self._last_said: object = None
         self._last_line_s = float("-inf")
 
     def __enter__(self) -> Self:
@@ -62,10 +62,11 @@ class LiveProgress:
 
     def _show_line(self, document: Document) -> None:
         counts = {state: document["trials"].get(state, 0) for state in ENDED}
+        said = counts, waiting_lines(document)
         waited_s = time.monotonic() - self._last_line_s
-        if counts != self._last_counts or waited_s >= PLAIN_INTERVAL_S:
+        if said != self._last_said or waited_s >= PLAIN_INTERVAL_S:
             self._console.print(plain_line(document))
-            self._last_counts, self._last_line_s = counts, time.monotonic()
+            self._last_said, self._last_line_s = said, time.monotonic()
 
 
 @contextmanager
@@ -90,6 +91,7 @@ def live_view(document: Document) -> RenderableType:
     parts: list[RenderableType] = [counts_line(document), progress_bar(document)]
     if document.get("workers"):
         parts.append(worker_table(document["workers"]))
+    parts += [Text(line, style="bold red") for line in waiting_lines(document)]
     shared = shared_line(document)
     if shared:
         parts.append(Text(shared, style="dim"))
@@ -98,14 +100,16 @@ def live_view(document: Document) -> RenderableType:
 
 
 def summary(document: Document) -> RenderableType:
-    """Say in two lines how a sweep stands."""
+    """Say in two lines how a sweep stands, and in one more of each worker that waits."""
     state = Text(f", {document['state']}" if document["state"] != "running" else "")
-    return Group(counts_line(document) + state, Text(best_line(document)))
+    waiting = [Text(line) for line in waiting_lines(document)]
+    return Group(counts_line(document) + state, Text(best_line(document)), *waiting)
 
 
 def plain_line(document: Document) -> str:
     """Say in one line what the live view says in many."""
     parts = [counts_line(document).plain, best_line(document), *_busy(document)]
+    parts += waiting_lines(document)
     return " | ".join(part for part in parts if part)
 
 
@@ -155,7 +159,7 @@ def worker_table(workers: Iterable[Document]) -> Table:
         table.add_column(heading)
     for worker in workers:
         table.add_row(
-            worker["id"].rpartition("-")[0],
+            _name(worker),
             _or_dash(worker.get("trial")),
             _or_dash(worker.get("stage")),
             _epoch(worker),
@@ -163,6 +167,12 @@ def worker_table(workers: Iterable[Document]) -> Table:
             number(worker.get("score")),
         )
     return table
+
+
+def waiting_lines(document: Document) -> list[str]:
+    """Say of each worker that is paused what it waits for: ``here-1 is waiting: the disk ...``."""
+    workers = document.get("workers") or ()
+    return [f"{_name(w)} is waiting: {w['waiting']}" for w in workers if w.get("waiting")]
 
 
 def fold_scores(folds: Any) -> str:
@@ -185,6 +195,11 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _name(worker: Document) -> str:
+    """Name a worker by host and process, without what only programs need."""
+    return str(worker["id"]).rpartition("-")[0]
 
 
 def _or_dash(value: object) -> str:

@@ -170,6 +170,7 @@ def _worker(row: WorkerRow) -> dict[str, Any]:
         "epoch": None,
         "folds": {},
         "score": None,
+        "waiting": None,
     }
     return {"id": row.id, "host": row.host, "device": row.device, **doing, **(row.progress or {})}
 

@@ -78,10 +78,13 @@ class Sweep:
             if not names:
                 raise InputError(f"there is no sweep {name!r}, nor any other. Launch one first.")
             raise unknown_name("sweep", name, names)
+        stored = stored_file(row)
         path = settings.sweep_folder(name) / "sweep.yaml"
         if path.is_file():
-            return cls(load_sweep_file(path), settings)
-        return cls(stored_file(row), settings, for_reading=True)
+            # The budget may have been changed since that file was written.
+            file = load_sweep_file(path).model_copy(update={"budget": stored.budget})
+            return cls(file, settings)
+        return cls(stored, settings, for_reading=True)
 
     @property
     def name(self) -> str:
@@ -165,23 +168,29 @@ class Sweep:
     ) -> "Budget":
         """Change what a sweep may use, also while workers run; what is None stays as it is.
 
+        A launch of this object goes on with that budget, whatever its file said.
+
         Returns:
             The budget after the change.
 
         Raises:
-            InputError: If the sweep was not launched yet, or a number is not above 0.
+            InputError: If the sweep was not launched yet, or no sweep file could have that budget.
         """
-        from search.storage.records import Budget
+        from pydantic import ValidationError
+
+        from search.sweep_file.file_errors import as_input_error
+        from search.sweep_file.sections import BudgetSettings
 
         row = self._row()
         wanted = {"trials": trials, "hours": hours, "gpu_hours": gpu_hours}
         changes = {name: value for name, value in wanted.items() if value is not None}
-        for name, value in changes.items():
-            if not 0 < value < float("inf"):
-                raise InputError(f"budget.{name} = {value} will not do: it is to be above 0.")
-        budget = Budget(**{**vars(row.budget), **changes})
-        self.storage.sweeps.change_budget(row.id, budget)
-        return budget
+        try:
+            budget = BudgetSettings.model_validate({**vars(row.budget), **changes})
+        except ValidationError as error:
+            raise as_input_error(error, BudgetSettings, "the budget") from error
+        self.storage.sweeps.change_budget(row.id, budget.limits)
+        self.file = self.file.model_copy(update={"budget": budget})
+        return budget.limits
 
     def status(self) -> SweepStatus:
         """Read how the sweep stands.

@@ -33,7 +33,7 @@ class Database:
     """One pool of connections, with calls that are made again when they fail.
 
     Args:
-        url: From :func:`search.storage.urls.parse_storage_url`.
+        url: From :func:`search.storage_url.parse_storage_url`.
     """
 
     def __init__(self, url: URL) -> None:

@@ -29,10 +29,10 @@ class BudgetSettings(Section):
 
     trials: int = Field(default=40, ge=1, le=100_000)
     """Trials in all; pruned and failed ones count."""
-    hours: float | None = Field(default=None, gt=0)
+    hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """After so many hours in which a worker ran no trial starts; running ones end with their
     epoch."""
-    gpu_hours: float | None = Field(default=None, gt=0)
+    gpu_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The same in hours times GPUs; without a GPU it sets no limit."""
 
     @property

@@ -14,6 +14,7 @@ from search.progress import (
     live_view,
     number,
     shared_line,
+    summary,
 )
 
 
@@ -87,6 +88,29 @@ def test_the_live_view_shows_each_workers_trial_stage_epoch_and_folds_in_order()
     assert row.split() == ["here-1", "12", "head", "5", "0.5000", "0.7500", "0.6250"]
     idle = next(line for line in shown.splitlines() if line.startswith("here-2"))
     assert idle.split()[1:] == ["-", "-", "-", "-"]
+
+
+FULL = "the disk is full: /home/a is written (No space left on device); make room and try again."
+WAITING = [
+    {"id": "here-1-0a1b2c3d", "trial": None, "waiting": FULL},
+    {"id": "here-2-0a1b2c3d", "trial": 3, "stage": "head", "epoch": 0, "waiting": None},
+]
+
+
+def test_a_worker_that_waits_for_room_on_the_disk_says_so_wherever_a_sweep_is_shown() -> None:
+    paused = document(workers=WAITING)
+    for shown in (live_view(paused), summary(paused)):
+        assert " ".join(text_of(shown).split()).count(f"here-1 is waiting: {FULL}") == 1
+        assert "here-2 is waiting" not in text_of(shown)
+
+
+def test_without_a_terminal_a_line_comes_when_a_worker_begins_or_ends_to_wait() -> None:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=300)) as progress:
+        for workers in ([], WAITING, WAITING, WAITING[1:]):
+            progress.show(Status(document(workers=workers)))
+    lines = out.getvalue().splitlines()
+    assert [f"here-1 is waiting: {FULL}" in line for line in lines] == [False, True, False]
 
 
 def test_what_was_shared_is_shown_if_the_status_carries_it() -> None:

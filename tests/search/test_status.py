@@ -1,0 +1,13 @@
+"""The document that shows how a sweep stands."""
+
+from search.status import read_status
+from search.storage.storage import Storage
+from tests.search.made_sweeps import join, make_sweep
+
+
+def test_what_a_worker_waits_for_stands_in_the_document(storage: Storage) -> None:
+    row = make_sweep(storage)
+    join(storage, row.id, "paused", "idle")
+    storage.workers(row.id).note_progress("paused", {"waiting": "the disk is full"})
+    waiting = {worker["id"]: worker["waiting"] for worker in read_status(storage, row).workers}
+    assert waiting == {"paused": "the disk is full", "idle": None}
