@@ -17,7 +17,7 @@ from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import check_sweep
 from tests.search.cli.conftest import Run, write_images
 from tests.search.cli.test_commands import environment, sweep_content
-from tests.search.made_sweeps import claim, make_sweep
+from tests.search.small_sweep import claim, enter_sweep
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def storage(home: Path) -> Storage:
     """A storage with the sweep ``cells``: three trials, one of them ended."""
     opened = open_storage(RuntimeSettings.from_environment().storage_url)
     file = check_sweep(sweep_content(budget={"trials": 3})).as_written()
-    slots = opened.slots(make_sweep(opened, "cells", trials=3, file=file).id)
+    slots = opened.slots(enter_sweep(opened, "cells", trials=3, file=file).id)
     slots.finish(claim(slots), "done", score=0.5)
     return opened
 
