@@ -72,6 +72,12 @@ class WorkerProcess:
         return self.process.wait(timeout_s)
 
 
+def nothing_to_send(home: Path) -> bool:
+    """Say whether MLflow has been told everything; who is stopped then holds no lock of others."""
+    spools = home / "sweeps" / "tiny" / "outbox"
+    return not [*spools.glob("*/*.open"), *spools.glob("*/*.jsonl")]
+
+
 @contextmanager
 def started(*workers: WorkerProcess) -> Iterator[None]:
     """Kill whatever still runs at the end of the block."""
