@@ -1,0 +1,63 @@
+"""An objective that waits at a place, or dies there, as a test asks for; its score is its attempt.
+
+It notes each attempt as ``attempt-TRIAL-N`` in the folder ``TINY_OBJECTIVE_FOLDER``. There a file
+``hold-TRIAL-PLACE`` makes that trial wait for as long as it exists, and ``die-TRIAL-PLACE`` makes
+it kill its own process once. A place is an epoch, before it is reported, or ``end``.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from objectives.records import TrialContext, TrialResult
+from spaces.params import TrialParams
+
+WEIGHTS_BYTES = 100_000
+
+
+def score(params: TrialParams, context: TrialContext) -> TrialResult:
+    """Score an attempt: 0.1 for the first, 0.2 for the second, in every epoch and fold."""
+    folder = Path(os.environ["TINY_OBJECTIVE_FOLDER"])
+    trial = context.checkpoint_folder.name
+    attempt = 1 + len(list(folder.glob(f"attempt-{trial}-*")))
+    (folder / f"attempt-{trial}-{attempt}").touch()
+    value = attempt / 10
+    for epoch in range(context.train.head_epochs):
+        time.sleep(float(os.environ.get("TINY_OBJECTIVE_EPOCH_S", "0.005")))
+        _obey(folder, f"{trial}-{epoch}")
+        if not context.reporter.report("head", epoch, dict.fromkeys(range(3), value)):
+            return _result(value, context)
+    _obey(folder, f"{trial}-end")
+    return _result(value, context)
+
+
+def _obey(folder: Path, place: str) -> None:
+    death = folder / f"die-{place}"
+    if death.exists():
+        death.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    hold = folder / f"hold-{place}"
+    if hold.exists():
+        (folder / f"waiting-{place}").touch()
+    while hold.exists():
+        time.sleep(0.02)
+
+
+def _result(value: float, context: TrialContext) -> TrialResult:
+    classes = len(context.data.class_names)
+    weights = context.checkpoint_folder / "weights.bin"
+    weights.write_bytes(os.urandom(WEIGHTS_BYTES))
+    return TrialResult(
+        score=value,
+        clean=value,
+        shifted=None,
+        fold_scores=(value,) * 3,
+        epochs={"head": context.train.head_epochs},
+        oof_clean=np.full((len(context.splits.rows), classes), 1 / classes, np.float32),
+        oof_shifted=None,
+        curves={},
+        artifacts=(weights,),
+    )

@@ -1,0 +1,89 @@
+"""Workers in processes of their own, as a machine runs them without a launcher."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search.creation import create_or_resume
+from search.sweep import Sweep
+
+HERE = Path(__file__).parent
+IMPORTED = (HERE.parents[2], HERE.parent, HERE)
+
+
+def created(content: Mapping[str, Any], folder: Path) -> tuple[Sweep, Path]:
+    """Create a sweep that no worker runs yet, and write its file into a folder."""
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(dict(content)))
+    sweep = Sweep.from_yaml(path)
+    create_or_resume(sweep.file, sweep.settings)
+    return sweep, path
+
+
+class WorkerProcess:
+    """One worker of a sweep.
+
+    Args:
+        file: The sweep file.
+        command: What starts it, such as ``unshare``.
+        environment: Variables that differ from this process's.
+        imported: Folders that come first where it looks for modules.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        command: Sequence[str] = (),
+        environment: Mapping[str, str] = {},
+        imported: Sequence[Path] = (),
+    ) -> None:
+        self._log = file.with_name(f"worker-{time.monotonic_ns()}.log")
+        path = os.pathsep.join(str(folder) for folder in (*imported, *IMPORTED))
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, sys.executable, "-m", "search.workers.worker_main", str(file)],
+                env={**os.environ, "PYTHONPATH": path, **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+        """Wait for something that the worker brings about while it lives."""
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline_s, f"waited in vain\n{self.log}"
+            time.sleep(0.02)
+
+    def end(self, timeout_s: float = 60.0) -> int:
+        """Wait until it ends by itself; gives the exit code."""
+        return self.process.wait(timeout_s)
+
+
+def nothing_to_send(home: Path) -> bool:
+    """Say whether MLflow has been told everything; who is stopped then holds no lock of others."""
+    spools = home / "sweeps" / "tiny" / "outbox"
+    return not [*spools.glob("*/*.open"), *spools.glob("*/*.jsonl")]
+
+
+@contextmanager
+def started(*workers: WorkerProcess) -> Iterator[None]:
+    """Kill whatever still runs at the end of the block."""
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.wait()
