@@ -152,7 +152,9 @@ def test_an_epoch_that_the_storage_has_is_not_logged_again_and_stays_as_it_was(r
 
 def test_a_score_that_is_not_a_number_ends_the_trial_with_advice(race: Race) -> None:
     reporter, trial, _ = race.enter()
-    with pytest.raises(TrialError, match=r"fold 1 in epoch 3 of head is not a number.*learning rate"):
+    with pytest.raises(
+        TrialError, match=r"fold 1 in epoch 3 of head is not a number.*learning rate"
+    ):
         reporter.report("head", 2, {0: 0.5, 1: float("nan")})
     with pytest.raises(TrialError, match="not a number"):
         reporter.enters_finetuning(float("nan"))
