@@ -29,9 +29,10 @@ class CleanText(TypeDecorator[str]):
         super().__init__()
         self.length = length
 
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
+    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ARG002
         """Give the type that the database knows."""
-        return dialect.type_descriptor(Text() if self.length is None else String(self.length))
+        # Not the dialect's own: PostgreSQL's for a text is the one that it calls VARCHAR.
+        return Text() if self.length is None else String(self.length)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Clean a text on its way to the database."""
