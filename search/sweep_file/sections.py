@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from objectives.settings import Section
+from objectives.stopping.pruning import PrunerName
 from search.storage.records import Budget
 
 SamplerName = Literal["tpe", "random"]
-PrunerName = Literal["median", "percentile", "hyperband", "none"]
 
 
 class SearchSettings(Section):
