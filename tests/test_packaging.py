@@ -122,26 +122,46 @@ def test_no_tracked_file_is_larger_than_a_megabyte() -> None:
     assert [file.name for file in tracked_files() if file.stat().st_size > 2**20] == []
 
 
-def test_continuous_integration_runs_make_test() -> None:
+def test_continuous_integration_runs_all_tests() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & stat.S_IXUSR
     commands = [line for line in script.read_text().splitlines() if not line.startswith("#")]
     assert commands[0] == "set -euo pipefail"
-    assert commands[-1] == "exec make test"
+    assert commands[-2:] == ["make test", "exec make acceptance"]
 
 
-def test_make_test_says_what_it_runs() -> None:
+INSTALL = ("-m venv", "--constraint constraints.txt")
+LINT = ("ruff check", "ruff format --check", "mypy", "lint-imports")
+
+
+@pytest.mark.parametrize(
+    ("target", "steps"),
+    [
+        ("check", (*INSTALL, *LINT, '-m pytest -m "not slow and not acceptance"')),
+        ("test", (*INSTALL, *LINT, '-m pytest -m "not acceptance"')),
+        ("acceptance", (*INSTALL, "-m pytest -m acceptance", "-m bench.compute_once --small")),
+    ],
+)
+def test_make_says_what_it_runs(target: str, steps: tuple[str, ...]) -> None:
     planned = subprocess.run(
-        ["make", "--dry-run", "--always-make", "test"],
+        ["make", "--dry-run", "--always-make", target],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "MAKEFLAGS": ""},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    steps = ["-m venv", "--constraint constraints.txt", "ruff check", "ruff format --check", "mypy"]
-    places = [planned.index(step) for step in [*steps, "lint-imports", "-m pytest"]]
+    places = [planned.index(step) for step in steps]
     assert places == sorted(places)
+
+
+def test_make_test_and_make_acceptance_run_every_test_between_them() -> None:
+    """What neither of the two selects would be run by nobody."""
+    recipes = (ROOT / "Makefile").read_text()
+    selected = re.findall(r"-m pytest -m (.*)", recipes)
+    assert {'"not acceptance"', "acceptance"} <= set(selected)
+    markers = pyproject()["tool"]["pytest"]["ini_options"]["markers"]
+    assert {line.partition(":")[0] for line in markers} == {"shared", "slow", "acceptance"}
 
 
 def test_the_image_copies_what_the_build_context_lets_through() -> None:

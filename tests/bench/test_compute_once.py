@@ -173,6 +173,7 @@ def _answer(
     }
 
 
+@pytest.mark.slow
 def test_the_plain_loop_trains_a_fold_and_times_each_of_its_epochs() -> None:
     loop = PlainLoop(generate_cells(32, 16), 2)
     params = TrialParams(

@@ -21,6 +21,8 @@ from mlruns_config.outbox.messages import Message, RunReference
 from mlruns_config.outbox.outbox import Outbox, drain
 from tests.mlruns_config.mlflow_server import MlflowServer, free_port
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import os, signal, sys, time
 from pathlib import Path
@@ -76,6 +78,7 @@ def start_writer(uri: str, spool: Path, key: str, end: str, barrier: Path) -> su
     )
 
 
+@pytest.mark.acceptance
 def test_ten_thousand_metrics_arrive_with_all_else_of_a_run(
     server: MlflowServer, client: MlflowClient, tmp_path: Path
 ) -> None:

@@ -22,6 +22,8 @@ from mlruns_config.registry.verification import verify_version
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import InputError, RefusedError, UnavailableError
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("lymphocyte", "eosinophil", "red cell")
 
 

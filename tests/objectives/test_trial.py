@@ -18,6 +18,8 @@ from spaces.default_space import SMALL
 from spaces.errors import TrialError
 from spaces.params import TrialParams
 
+pytestmark = pytest.mark.slow
+
 N_ROWS, PX, N_FOLDS, N_CLASSES = 90, 32, 3, 3
 POLICIES = [str(c) for d in SMALL.dimensions if d.name == "policy" for c in d.choices]
 

@@ -19,6 +19,8 @@ from search.status import SweepStatus
 from search.sweep import Sweep
 from spaces.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 Content = dict[str, Any]
 HERE = Path(__file__).parent
 LAUNCH = "import sys; from search.sweep import Sweep; Sweep.from_yaml(sys.argv[1]).launch()"

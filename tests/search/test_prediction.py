@@ -12,6 +12,8 @@ from mlruns_config.settings import TrackingSettings
 from search.prediction.predict import predict
 from spaces.errors import InputError, UnavailableError
 
+pytestmark = pytest.mark.slow
+
 URI = "models:/colours@champion"
 COLOURS = {"red": (230, 10, 20), "green": (5, 220, 40), "blue": (15, 0, 240)}
 

@@ -25,6 +25,8 @@ from spaces.errors import InputError, RefusedError
 from spaces.params import TrialParams
 from spaces.space import Dimension, Space
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("null", "eins", "zwei")
 GOOD, BAD, CUSTOM = 0, 1, 2
 """Trials: a fair model, one that learns nothing, one that cannot be loaded elsewhere."""

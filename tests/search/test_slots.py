@@ -46,6 +46,7 @@ def claim_all(url: str, sweep_id: str, worker: str, queue: "multiprocessing.Queu
         book.finish(slot, "done", score=0.5)
 
 
+@pytest.mark.slow
 def test_processes_that_claim_at_once_share_the_slots_exactly(
     storage: Storage, storage_url: str
 ) -> None:
@@ -172,6 +173,7 @@ def test_a_second_attempt_with_the_same_score_gets_the_same_answer(storage: Stor
     assert not book.enter_finetuning(again, 0.45, top=0.1)
 
 
+@pytest.mark.slow
 def test_a_worker_of_this_host_whose_process_is_gone_is_noticed(storage: Storage) -> None:
     row, _ = make_sweep(storage)
     queue: multiprocessing.Queue[str] = spawn.Queue()
@@ -192,6 +194,7 @@ def join_and_end(url: str, sweep_id: str, queue: "multiprocessing.Queue[str]") -
     queue.put(Crew(connect(url), sweep_id).join("cpu", 0.0))
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_storage_at_once_all_succeed(
     storage_url: str, tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from search.sweep import Sweep, sweep_names
 from search.workers.run_record import OOF_FILE
 from spaces.errors import InputError, UnavailableError
 
+pytestmark = pytest.mark.slow
+
 Content = dict[str, Any]
 
 

@@ -15,6 +15,8 @@ import yaml
 from search.cli.app import main
 from tests.search.cli.conftest import Run, write_images
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 
