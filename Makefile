@@ -1,4 +1,4 @@
-# foldsweep. `make demo` runs the main job, `make test` checks everything, `make help` lists the rest.
+# foldsweep. `make demo` runs the main job, `make check` checks a change, `make help` lists the rest.
 # Needs Python 3.11 to 3.13 and make; everything else goes into $(VENV), at the versions of constraints.txt.
 
 PYTHON ?= python3
@@ -33,14 +33,15 @@ demo: $(RUNS) ## Run a small sweep on scikit-learn's digits, up to a registered 
 	@echo "To see every trial, curve and picture in the MLflow UI:"
 	@echo "  $(FOLDSWEEP) ui"
 
-check: lint ## Lint, check types and layers, run the quick tests: two minutes
+check: lint ## Lint, check types and layers, run the quick tests: under 2 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow and not acceptance"
 
-test: lint ## The same with all tests but the acceptance tests: ten minutes
+test: lint ## The same with the slow tests: under 10 minutes
 	$(BIN)/python -m pytest -m "not acceptance"
 
-acceptance: $(CHECKS) ## Run the acceptance tests and the small form of every benchmark
+acceptance: $(CHECKS) ## Run what takes longest: large tests, and the small form of each benchmark
 	$(BIN)/python -m pytest -m acceptance
+	$(BIN)/python -m bench.augmentation --images 256
 	$(BIN)/python -m bench.compute_once --small
 
 lint: $(CHECKS) ## Run ruff, mypy and import-linter

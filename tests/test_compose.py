@@ -100,7 +100,7 @@ def sweep_folder(machine: Machine) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_two_workers_run_a_sweep_through_the_services_of_the_compose_file(
     services: dict[str, dict[str, Any]], machine: Machine, sweep_folder: Path, tmp_path: Path
 ) -> None:

@@ -130,8 +130,19 @@ def test_continuous_integration_runs_all_tests() -> None:
     assert commands[-2:] == ["make test", "exec make acceptance"]
 
 
-@pytest.mark.parametrize("target", ["check", "test"])
-def test_make_says_what_it_runs(target: str) -> None:
+INSTALL = ("-m venv", "--constraint constraints.txt")
+LINT = ("ruff check", "ruff format --check", "mypy", "lint-imports")
+
+
+@pytest.mark.parametrize(
+    ("target", "steps"),
+    [
+        ("check", (*INSTALL, *LINT, '-m pytest -m "not slow and not acceptance"')),
+        ("test", (*INSTALL, *LINT, '-m pytest -m "not acceptance"')),
+        ("acceptance", (*INSTALL, "-m pytest -m acceptance", "-m bench.compute_once --small")),
+    ],
+)
+def test_make_says_what_it_runs(target: str, steps: tuple[str, ...]) -> None:
     planned = subprocess.run(
         ["make", "--dry-run", "--always-make", target],
         cwd=ROOT,
@@ -140,9 +151,17 @@ def test_make_says_what_it_runs(target: str) -> None:
         text=True,
         check=True,
     ).stdout
-    steps = ["-m venv", "--constraint constraints.txt", "ruff check", "ruff format --check", "mypy"]
-    places = [planned.index(step) for step in [*steps, "lint-imports", "-m pytest"]]
+    places = [planned.index(step) for step in steps]
     assert places == sorted(places)
+
+
+def test_make_test_and_make_acceptance_run_every_test_between_them() -> None:
+    """What neither of the two selects would be run by nobody."""
+    recipes = (ROOT / "Makefile").read_text()
+    selected = re.findall(r"-m pytest -m (.*)", recipes)
+    assert {'"not acceptance"', "acceptance"} <= set(selected)
+    markers = pyproject()["tool"]["pytest"]["ini_options"]["markers"]
+    assert {line.partition(":")[0] for line in markers} == {"shared", "slow", "acceptance"}
 
 
 def test_the_image_copies_what_the_build_context_lets_through() -> None:

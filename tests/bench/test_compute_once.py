@@ -125,7 +125,6 @@ def _both(plain: float, ours: float) -> list[tuple[str, float]]:
     return [("plain", plain), ("ours", ours)]
 
 
-@pytest.mark.acceptance
 def test_a_run_gives_every_name_that_is_asked_for_and_ratios_of_its_parts(tmp_path: Path) -> None:
     document = json.loads(
         json.dumps(measure_speed(TINY, generate_cells(64, 96), tmp_path, _answer))
@@ -174,7 +173,7 @@ def _answer(
     }
 
 
-@pytest.mark.acceptance
+@pytest.mark.slow
 def test_the_plain_loop_trains_a_fold_and_times_each_of_its_epochs() -> None:
     loop = PlainLoop(generate_cells(32, 16), 2)
     params = TrialParams(

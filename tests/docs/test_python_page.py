@@ -14,6 +14,7 @@ PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 FIRST, PREDICTING = code_blocks(PAGE, "python")
 
 
+@pytest.mark.slow
 def test_the_first_example_runs_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
         connect(TrackingSettings(f"sqlite:///{tmp_path}/home/mlflow.db", str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_three_processes_that_start_together_find_one_set_of_tables(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
@@ -161,6 +162,7 @@ def test_three_processes_that_start_together_find_one_set_of_tables(tmp_path: Pa
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@pytest.mark.slow
 def test_a_database_of_an_older_mlflow_is_backed_up_and_brought_up_to_date(tmp_path: Path) -> None:
     import sqlalchemy
     from alembic import command
@@ -184,6 +186,7 @@ def test_a_database_of_an_older_mlflow_is_backed_up_and_brought_up_to_date(tmp_p
         assert backup.execute("SELECT name FROM experiments").fetchall() == [("old",)]
 
 
+@pytest.mark.slow
 def test_a_database_of_a_newer_mlflow_is_refused(tmp_path: Path) -> None:
     settings = TrackingSettings.from_environment(tmp_path)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
@@ -194,6 +197,7 @@ def test_a_database_of_a_newer_mlflow_is_refused(tmp_path: Path) -> None:
         connect(settings)
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_is_named_with_the_way_out(tmp_path: Path) -> None:
     settings = TrackingSettings.from_environment(tmp_path)
     experiment_id = ensure_experiment(settings, "sweep", {})

@@ -19,6 +19,8 @@ from spaces.errors import DiskFullError, TrialError
 from spaces.params import TrialParams
 from tests.objectives.full_disk import largest_file_bytes
 
+pytestmark = pytest.mark.slow
+
 N_ROWS, PX, N_FOLDS, N_CLASSES = 90, 32, 3, 3
 POLICIES = [str(c) for d in SMALL.dimensions if d.name == "policy" for c in d.choices]
 

@@ -17,6 +17,7 @@ def test_a_joined_name_gives_its_operations_in_order() -> None:
     assert policy.name == "augmix+randaugment"
 
 
+@pytest.mark.slow
 def test_medium_has_the_published_defaults_of_keras_cv() -> None:
     keras_cv_layers = pytest.importorskip("keras_cv").layers
     [rand_augment] = parse_policy("randaugment").operations("medium")

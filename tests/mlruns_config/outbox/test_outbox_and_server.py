@@ -67,6 +67,7 @@ def start_writer(uri: str, spool: Path, key: str, end: str, barrier: Path) -> su
     )
 
 
+@pytest.mark.acceptance
 def test_ten_thousand_metrics_arrive_with_all_else_of_a_run(
     server: MlflowServer, client: MlflowClient, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def write_mangled(path: Path, rows: np.ndarray, border: str = "edge") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_injected_junk_goes_and_real_cells_stay_in_under_20_seconds() -> None:
     start_s = time.perf_counter()
     report = audit(load_source(FOLDER / "training_set.npz"))
@@ -65,6 +66,7 @@ def test_the_injected_junk_goes_and_real_cells_stay_in_under_20_seconds() -> Non
     assert took_s < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", ["edge", "wrap"])
 def test_junk_that_is_recompressed_and_shifted_goes_as_well(tmp_path: Path, border: str) -> None:
     path = write_mangled(tmp_path / "mangled.npz", np.load(FOLDER / "junk_rows.npy"), border)
@@ -73,6 +75,7 @@ def test_junk_that_is_recompressed_and_shifted_goes_as_well(tmp_path: Path, bord
     assert real <= 0.005
 
 
+@pytest.mark.slow
 def test_single_mangled_copies_of_real_cells_are_grouped_with_their_originals(
     tmp_path: Path,
 ) -> None:

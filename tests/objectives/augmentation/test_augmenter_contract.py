@@ -45,6 +45,7 @@ def library(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 def test_order_and_threads_change_no_byte(library: str, policy: str) -> None:
     seeds = [5, 6]
@@ -57,6 +58,7 @@ def test_order_and_threads_change_no_byte(library: str, policy: str) -> None:
     assert len(set(forward)) == 2
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_bytes() -> None:
     script = (
         "import json; from tests.objectives.augmentation import test_augmenter_contract as t; "

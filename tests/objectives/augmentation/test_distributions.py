@@ -59,6 +59,7 @@ def _smallest_p(first: FloatArray, second: FloatArray) -> float:
     return min(float(ks_2samp(a, b).pvalue) for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "doubled", "count"),
     [
@@ -77,6 +78,7 @@ def test_opencv_draws_as_keras_cv_does(
     assert _smallest_p(reference, _numbers("opencv", [doubled], 2, count)) < OTHER_P
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["augmix", "augmix+randaugment"])
 def test_the_shift_that_models_are_scored_under_is_the_same(policy: str) -> None:
     operations = parse_policy(policy).operations("medium")

@@ -48,6 +48,7 @@ def test_every_score_equals_scikit_learns_on_all_images_and_on_a_resample(metric
     assert found.left_out[3] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS)
 def test_intervals_agree_with_scipys_paired_bca_bootstrap(metric: Metric) -> None:
     labels, ours = _case(seed=0, skill=2.0)

@@ -46,6 +46,7 @@ def test_every_family_is_tested() -> None:
     assert SMALLEST_OF_FAMILY.keys() == {backbone.family for backbone in BACKBONES.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", SMALLEST_OF_FAMILY)
 def test_a_backbone_of_each_family_builds_at_its_smallest_size(family: str) -> None:
     name = SMALLEST_OF_FAMILY[family]
@@ -74,6 +75,7 @@ def test_pixels_are_scaled_as_keras_preprocesses_them(family: str) -> None:
     np.testing.assert_allclose(scaled, wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_table_names_the_files_that_keras_looks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

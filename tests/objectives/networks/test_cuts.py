@@ -47,6 +47,7 @@ def test_a_cut_never_lies_inside_a_residual_block() -> None:
     assert ends == {0.1: "block_14_add", 0.3: "block_11_add"}
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_where_everything_trains_or_only_scaling_is_frozen() -> None:
     for name in ("mobilenet_v2_0.35", "efficientnet_b0", "small_cnn"):
         backbone = build_backbone(name, "none", PX)

@@ -621,6 +621,7 @@ def test_collecting_leaves_a_running_producer_alone(tmp_path: Path, store: Array
     assert store.get(key_of(1), produce)["x"].sum() == 20_000
 
 
+@pytest.mark.slow
 def test_four_processes_that_race_and_are_killed_make_each_entry_right_and_once(
     tmp_path: Path,
 ) -> None:

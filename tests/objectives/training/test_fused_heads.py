@@ -183,6 +183,7 @@ POINTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS.keys())
 def test_fused_heads_end_where_separate_keras_runs_end(point: dict[str, float]) -> None:
     params = TrialParams(backbone="small_cnn", batch_size=16, **point)

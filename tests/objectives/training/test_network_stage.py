@@ -58,6 +58,7 @@ def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> lis
     return [variable.numpy() for variable in network.model.variables]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "fraction", "is_cut"),
     [("adamw", None, False), ("sgd", None, False), ("adamw", 0.5, False), ("sgd", 0.5, True)],

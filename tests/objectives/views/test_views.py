@@ -84,6 +84,7 @@ def _digest_of_all(folder: Path, threads: int) -> list[str]:
     return [_digest(*_streamed(views, key)) for key in keys]
 
 
+@pytest.mark.slow
 def test_threads_processes_and_the_store_change_no_byte(tmp_path: Path) -> None:
     expected = _digest_of_all(tmp_path, threads=1)
     assert _digest_of_all(tmp_path, threads=5) == expected

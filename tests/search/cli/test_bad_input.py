@@ -262,6 +262,7 @@ def lasting_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lasting") / "home"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATA)
 def test_wrong_data_makes_no_sweep(
     name: str, run: Run, lasting_home: Path, monkeypatch: pytest.MonkeyPatch

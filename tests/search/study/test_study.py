@@ -213,6 +213,7 @@ def worker_of_bursts(
     queue.put(run_bursts(study, slots, name, 12))
 
 
+@pytest.mark.slow
 def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> None:
     open_study(storage)
     queue: multiprocessing.Queue[list[TrialParams]] = spawn.Queue()
@@ -254,6 +255,7 @@ def test_a_burst_of_one_fixes_nothing(storage: Storage) -> None:
     assert burst.sampler(base) is base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["median", "percentile", "hyperband"])
 def test_each_pruner_stops_the_worst_of_many(storage: Storage, name: str) -> None:
     search = SearchSettings(pruner=name)

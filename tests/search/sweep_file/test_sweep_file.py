@@ -155,6 +155,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
 def test_a_file_that_blows_up_is_refused_before_it_does(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text)

@@ -60,6 +60,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_each_process_gets_a_gpu_of_its_own_and_the_next_is_refused(workers: Workers) -> None:
     assert [workers.device("0", "1") for _ in range(2)] == ["gpu:0", "gpu:1"]
     _, said = workers.start("0", "1").communicate(timeout=60)
@@ -74,6 +75,7 @@ def test_the_gpu_of_a_killed_process_is_free_at_once(workers: Workers) -> None:
     assert workers.device("0", "1") == "gpu:0"
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_never_share_a_gpu(workers: Workers) -> None:
     ids = [str(number) for number in range(4)]
     started = [workers.start(*ids) for _ in range(4)]
