@@ -4,7 +4,7 @@ from mlruns_config.settings import TrackingSettings
 from search.home import claim_home, machine_lock
 from search.joining import refuse_changes, refuse_other_data
 from search.open_sweep import OpenSweep
-from search.preparation import Prepared, check_data, draw, prepare_images
+from search.preparation import Prepared, check_data, check_exclusion, draw, prepare_images
 from search.settings import RuntimeSettings
 from search.storage.records import SweepRow
 from search.storage.storage import Storage, open_storage
@@ -37,6 +37,8 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     found = storage.sweeps.find(file.sweep)
     if found is not None:
         file = refuse_changes(found, file)
+    else:
+        check_exclusion(file)
     space, points = check_file(file)
     tracking = TrackingSettings.from_environment(settings.home)
     _check_tracking(tracking)

@@ -1,4 +1,4 @@
-"""Workers that could be mistaken for each other, or for dead, and leave each other's trials alone."""
+"""Workers that could be taken for each other, or for dead, leave each other's trials alone."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
