@@ -9,7 +9,7 @@ from search.creation import create_or_resume
 from search.storage.workers import run_hours
 from search.sweep import Sweep
 from spaces.errors import InputError
-from tests.search.workers.worker_processes import WorkerProcess, created, started
+from tests.search.workers.worker_processes import WorkerProcess, created, started, workers_of
 
 EPOCH_S = 0.4
 
@@ -66,9 +66,7 @@ def test_a_trial_that_runs_when_the_time_is_up_ends_with_its_epoch(
     assert (record.state, finished(sweep)) == ("done", 1)
     assert "the sweep's time was used up in stage head" in str(record.reason)
     assert record.score is not None
-    row = sweep.storage.sweeps.find("tiny")
-    assert row is not None
-    used = run_hours(sweep.storage.workers(row.id).all())
+    used = run_hours(workers_of(sweep))
     assert hours < used < 1.02 * hours + EPOCH_S / 3600
     assert sweep.status().state == "done"
 
