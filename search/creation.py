@@ -4,7 +4,7 @@ from mlruns_config.settings import TrackingSettings
 from search.home import claim_home, machine_lock
 from search.joining import refuse_changes, refuse_other_data
 from search.open_sweep import OpenSweep
-from search.preparation import Prepared, check_data, draw, prepare_images
+from search.preparation import Prepared, check_data, check_exclusion, draw, prepare_images
 from search.settings import RuntimeSettings
 from search.storage.records import SweepRow
 from search.storage.storage import Storage, open_storage, storage_exists
@@ -33,9 +33,13 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
             a way that affects scores. No sweep has been made then.
         UnavailableError: If the storage or MLflow does not answer.
     """
+    found = None
     if storage_exists(settings.storage_url):
         found = open_storage(settings.storage_url).sweeps.find(file.sweep)
-        file = file if found is None else refuse_changes(found, file)
+    if found is None:
+        check_exclusion(file)
+    else:
+        file = refuse_changes(found, file)
     space, points = check_file(file)
     storage = open_storage(settings.storage_url)
     tracking = TrackingSettings.from_environment(settings.home)

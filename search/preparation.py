@@ -40,7 +40,7 @@ class Drawn:
 
 
 def check_data(file: SweepFile) -> None:
-    """Refuse a data path or a list of excluded rows that is not there.
+    """Refuse a data path that is not there.
 
     Raises:
         InputError: With the path that was looked for.
@@ -50,6 +50,14 @@ def check_data(file: SweepFile) -> None:
             f"data.path: there is no {file.data.path}. Write the path of your images into the "
             "sweep file, or give it with --data."
         )
+
+
+def check_exclusion(file: SweepFile) -> None:
+    """Refuse a list of excluded rows that is not there, before images are prepared for it.
+
+    Raises:
+        InputError: With the path that was looked for.
+    """
     if file.data.exclude not in ("audit", "none") and not Path(file.data.exclude).is_file():
         raise InputError(
             f"data.exclude = {file.data.exclude!r} is neither 'audit' nor 'none' nor a file of "

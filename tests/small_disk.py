@@ -1,4 +1,4 @@
-"""A real file system of a megabyte, to be filled."""
+"""A real file system of a megabyte or some, to be filled."""
 
 import os
 import subprocess
@@ -37,11 +37,11 @@ class CannotMountError(Exception):
 
 
 @contextmanager
-def mounted(folder: Path) -> Iterator[SmallDisk]:
+def mounted(folder: Path, size_bytes: int = SIZE_BYTES) -> Iterator[SmallDisk]:
     folder.mkdir()
     if os.geteuid() != 0:
         raise CannotMountError("only root may mount a small disk")
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:

@@ -173,6 +173,8 @@ class Worker:
         reason = reason_to_halt(row, self._slots)
         if reason is not None:
             raise InputError(reason)
+        # Time counts to each worker's last beat: without one of now, some seconds would be missing.
+        self._workers.beat(self._id)
         left_s = seconds_left(row.budget, self._workers.all())
         self._time_left.note(left_s)
         return left_s > 0

@@ -1,4 +1,4 @@
-"""Workers that could be mistaken for each other, or for dead, leave each other's trials alone."""
+"""Workers that could be taken for each other, or for dead, leave each other's trials alone."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.search.workers.worker_processes import WorkerProcess, created, started
+from tests.search.workers.worker_processes import WorkerProcess, created, started, workers_of
 
 NAMESPACES = ("unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc")
 # Both get the same host name and, as the first process of their namespace, the same number.
@@ -51,8 +51,7 @@ def share_a_sweep(
     attempts = {record.trial: record.attempts for record in sweep.trial_records()}
     assert attempts == {0: 1, 1: 1, 2: 1, 3: 1}
     assert sweep.status().trials["done"] == 4
-    rows = sweep.storage.workers(sweep.storage.sweeps.find("tiny").id).all()  # type: ignore[union-attr]
-    assert [row.state for row in rows] == ["left", "left"]
+    assert [row.state for row in workers_of(sweep)] == ["left", "left"]
 
 
 def test_workers_in_containers_of_one_name_with_one_process_number_take_nothing_from_each_other(

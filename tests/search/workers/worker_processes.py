@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from search.creation import create_or_resume
+from search.storage.records import Slot, SweepRow, WorkerRow
 from search.sweep import Sweep
 
 HERE = Path(__file__).parent
@@ -27,11 +28,16 @@ def created(content: Mapping[str, Any], folder: Path) -> tuple[Sweep, Path]:
     return sweep, path
 
 
+WORKER = ("search.workers.worker_main",)
+LAUNCH = ("search.cli", "launch")
+
+
 class WorkerProcess:
-    """One worker of a sweep.
+    """One worker of a sweep, or a launcher of workers.
 
     Args:
         file: The sweep file.
+        module: What Python runs: WORKER or LAUNCH.
         command: What starts it, such as ``unshare``.
         environment: Variables that differ from this process's.
         imported: Folders that come first where it looks for modules.
@@ -41,6 +47,7 @@ class WorkerProcess:
         self,
         file: Path,
         *,
+        module: Sequence[str] = WORKER,
         command: Sequence[str] = (),
         environment: Mapping[str, str] = {},
         imported: Sequence[Path] = (),
@@ -49,7 +56,7 @@ class WorkerProcess:
         path = os.pathsep.join(str(folder) for folder in (*imported, *IMPORTED))
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, sys.executable, "-m", "search.workers.worker_main", str(file)],
+                [*command, sys.executable, "-m", *module, str(file)],
                 env={**os.environ, "PYTHONPATH": path, **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -70,6 +77,22 @@ class WorkerProcess:
     def end(self, timeout_s: float = 60.0) -> int:
         """Wait until it ends by itself; gives the exit code."""
         return self.process.wait(timeout_s)
+
+
+def slots_of(sweep: Sweep) -> Sequence[Slot]:
+    """Read all slots as the storage has them."""
+    return sweep.storage.slots(_row(sweep).id).all()
+
+
+def workers_of(sweep: Sweep) -> Sequence[WorkerRow]:
+    """Read all workers as the storage has them."""
+    return sweep.storage.workers(_row(sweep).id).all()
+
+
+def _row(sweep: Sweep) -> SweepRow:
+    row = sweep.storage.sweeps.find(sweep.name)
+    assert row is not None
+    return row
 
 
 def nothing_to_send(home: Path) -> bool:
