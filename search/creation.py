@@ -7,7 +7,7 @@ from search.open_sweep import OpenSweep
 from search.preparation import Prepared, check_data, draw, prepare_images
 from search.settings import RuntimeSettings
 from search.storage.records import SweepRow
-from search.storage.storage import Storage, open_storage
+from search.storage.storage import Storage, open_storage, storage_exists
 from search.sweep_file.sweep_file import SweepFile
 from search.workers.provenance import library_versions
 from spaces.errors import InputError
@@ -33,11 +33,11 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
             a way that affects scores. No sweep has been made then.
         UnavailableError: If the storage or MLflow does not answer.
     """
-    storage = open_storage(settings.storage_url)
-    found = storage.sweeps.find(file.sweep)
-    if found is not None:
-        file = refuse_changes(found, file)
+    if storage_exists(settings.storage_url):
+        found = open_storage(settings.storage_url).sweeps.find(file.sweep)
+        file = file if found is None else refuse_changes(found, file)
     space, points = check_file(file)
+    storage = open_storage(settings.storage_url)
     tracking = TrackingSettings.from_environment(settings.home)
     _check_tracking(tracking)
     claim_home(settings.home)

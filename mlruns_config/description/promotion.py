@@ -73,6 +73,7 @@ PROMOTION = RunDescription(
     tags=(
         *ORIGIN_TAGS,
         TagSpec(names.TAG_KIND, "`promotion`; trials have none."),
+        TagSpec(names.TAG_KEY, "What its process is known by while it lives."),
         *VERDICT_TAGS,
         MODEL_SHA256,
         TagSpec(names.TAG_MODEL, "The version: `models:/NAME/NUMBER`.", "the alias was moved"),

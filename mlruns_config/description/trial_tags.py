@@ -21,7 +21,7 @@ TRIAL_TAGS = (
     TagSpec(names.TAG_DEVICE, "What the trial was computed on."),
     TagSpec(names.TAG_WORKER, "The worker that began it."),
     TagSpec(names.TAG_PAIR, "Backbone, weights, policy and strength: what trials can share."),
-    TagSpec(names.TAG_STATE, "`running`, `complete`, `pruned` or `failed`."),
+    TagSpec(names.TAG_STATE, "`complete`, `pruned` or `failed`.", "it has ended"),
     TagSpec(names.TAG_REASON, "Why it ended early or failed.", "it did"),
     TagSpec(names.TAG_GIT_COMMIT, "Commit of the folder it was started in.", "in a repository"),
     TagSpec(names.TAG_RUN_NAME, "MLflow's own: number, backbone, policy and optimizer."),
@@ -44,7 +44,6 @@ def begun_tags(
         names.TAG_DEVICE: device,
         names.TAG_WORKER: worker,
         names.TAG_PAIR: " ".join(pair),
-        names.TAG_STATE: "running",
     }
     if commit is not None:
         tags[names.TAG_GIT_COMMIT] = commit

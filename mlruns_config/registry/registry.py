@@ -1,6 +1,6 @@
-"""The registry of the best models: log, register, tag, alias, find and load a version."""
+"""The registry of the best models: log, register, tag, alias and find a version."""
 
-import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from mlruns_config import names
 from mlruns_config.client import connect, explained
-from mlruns_config.registry.keras_file import load_keras_file
 from mlruns_config.registry.saved_classifier import Classifier, save_classifier
-from mlruns_config.registry.stored_files import download_keras_file, folder_digests
+from mlruns_config.registry.stored_files import folder_digests
 from mlruns_config.registry.versions import LoggedClassifier, Version
-from mlruns_config.settings import TrackingSettings
+from mlruns_config.settings import URI_VARIABLE, TrackingSettings
 from spaces.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,11 +24,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 LOGGED_NAME = "classifier"
+_REGISTRY_VARIABLE = "MLFLOW_REGISTRY_URI"
 _RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)
-_URI = re.compile(
-    r"models:/(?:(?P<model>[^/]+)/(?P<number>\d{1,9})|(?P<aliased>[^/]+)@(?P<alias>[^/@]+))"
-)
-_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+ABSENT = "RESOURCE_DOES_NOT_EXIST"
 
 
 @contextmanager
@@ -48,7 +45,9 @@ def registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    # MLflow writes an address that is set into the environment, where an unset one must stay unset:
+    # whoever asks there next would take MLflow's default for the person's choice.
+    before = os.environ.get(URI_VARIABLE), os.environ.get(_REGISTRY_VARIABLE)
     mlflow.set_tracking_uri(settings.uri)
     mlflow.set_registry_uri(settings.uri)
     try:
@@ -58,6 +57,8 @@ def registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
+        if before[1] is None:
+            os.environ.pop(_REGISTRY_VARIABLE, None)
 
 
 def check_alias(alias: str) -> None:
@@ -143,7 +144,7 @@ def register(
             {**tags, **logged.tags()},
             model_id=logged.model_id,
         )
-        return _version(made)
+        return version_of(made)
 
 
 def tag_version(settings: TrackingSettings, version: Version, tags: Mapping[str, str]) -> None:
@@ -159,84 +160,20 @@ def move_alias(settings: TrackingSettings, version: Version, alias: str) -> None
         client.set_registered_model_alias(version.model, alias, str(version.number))
 
 
-def load_classifier(settings: TrackingSettings, uri: str) -> Classifier:
-    """Load what ``models:/NAME/NUMBER`` or ``models:/NAME@ALIAS`` points to.
-
-    Only the Keras file whose digest was recorded at the promotion is downloaded, and nothing that
-    lies in the registry is run: see :mod:`mlruns_config.registry.keras_file`.
-
-    Raises:
-        InputError: If there is no such model, or it is not one that foldsweep promoted.
-        UnavailableError: If MLflow does not answer.
-    """
-    with registry(settings) as client, tempfile.TemporaryDirectory() as scratch:
-        version = _find_uri(client, uri)
-        digest, class_names = _recorded(version, uri)
-        path = download_keras_file(client, version, Path(scratch), uri)
-        model = load_keras_file(path, digest, uri)
-    n_outputs = (getattr(model, "output_shape", None) or (None,))[-1]
-    if n_outputs != len(class_names):
-        raise InputError(
-            f"{uri} is not loaded: it gives {n_outputs} probabilities for {len(class_names)} "
-            "class names"
-        )
-    return Classifier(model, class_names)
-
-
-def _find_uri(client: "MlflowClient", uri: str) -> Version:
-    from mlflow.exceptions import MlflowException
-
-    found = _URI.fullmatch(uri)
-    if found is None:
-        raise _not_found(client, uri)
-    try:
-        if found["alias"] is not None:
-            return _version(client.get_model_version_by_alias(found["aliased"], found["alias"]))
-        return _version(client.get_model_version(found["model"], found["number"]))
-    except MlflowException as error:
-        if error.error_code in (_ABSENT, "INVALID_PARAMETER_VALUE"):
-            raise _not_found(client, uri) from None
-        raise
-
-
-def _recorded(version: Version, uri: str) -> tuple[str, tuple[str, ...]]:
-    """Give the digest and the class names that a promotion wrote on a version."""
-    digest = version.tags.get(names.TAG_MODEL_SHA256, "")
-    try:
-        class_names = json.loads(version.tags.get(names.TAG_CLASS_NAMES, "null"))
-    except ValueError:
-        class_names = None
-    if not re.fullmatch("[0-9a-f]{64}", digest) or not isinstance(class_names, list):
-        raise InputError(
-            f"{uri} is not a classifier that foldsweep promoted: its version has no tags "
-            f"{names.TAG_MODEL_SHA256} and {names.TAG_CLASS_NAMES}. Promote a trial to that name."
-        )
-    return digest, tuple(map(str, class_names))
-
-
 def _find_alias(client: "MlflowClient", model: str, alias: str) -> Version | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return _version(client.get_model_version_by_alias(model, alias))
+        return version_of(client.get_model_version_by_alias(model, alias))
     except MlflowException as error:
         # The SQL store calls an alias that no version carries an invalid value.
-        if error.error_code == _ABSENT or ("alias" in str(error) and "not found" in str(error)):
+        if error.error_code == ABSENT or ("alias" in str(error) and "not found" in str(error)):
             return None
         raise
 
 
-def _not_found(client: "MlflowClient", uri: str) -> InputError:
-    """Say that there is no such model, and which ones there are."""
-    found = [model.name for model in client.search_registered_models(max_results=20)]
-    known = ", ".join(f"models:/{name}@champion" for name in found) or "none"
-    return InputError(
-        f"there is no model {uri!r} to load; registered: {known}. Write models:/NAME@ALIAS or "
-        "models:/NAME/NUMBER"
-    )
-
-
-def _version(found: "ModelVersion") -> Version:
+def version_of(found: "ModelVersion") -> Version:
+    """Take what MLflow says of a version."""
     return Version(
         found.name, int(found.version), found.run_id or "", dict(found.tags), found.source or ""
     )

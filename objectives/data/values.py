@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from objectives.data.pixels import bands
+from objectives.data.pixels import BAND_PIXELS, bands
 from objectives.records import ImageArray
 from spaces.errors import InputError
 
@@ -51,8 +51,11 @@ def to_rgb(image: npt.NDArray[Any], value_range: ValueRange) -> ImageArray:
     Returns:
         Shape ``(height, width, 3)``.
     """
-    rgb = np.empty((*image.shape[:2], 3), np.uint8)
-    for rows in bands(*image.shape[:2]):
+    height, width = image.shape[:2]
+    if height * width <= BAND_PIXELS:
+        return _band_to_rgb(image, value_range)
+    rgb = np.empty((height, width, 3), np.uint8)
+    for rows in bands(height, width):
         rgb[rows] = _band_to_rgb(image[rows], value_range)
     return rgb
 

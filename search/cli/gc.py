@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from search.cli.opening import has_storage
 from search.cli.output import json_option, print_json, quiet_stdout, terminal
 from spaces.errors import InputError
 
@@ -28,10 +27,10 @@ def command(max_gb: float | None, dry_run: bool, as_json: bool) -> None:
     with quiet_stdout():
         from search.disk_space import free_space
         from search.settings import RuntimeSettings
-        from search.storage.storage import open_storage
+        from search.storage.storage import open_storage, storage_exists
 
         settings = RuntimeSettings.from_environment()
-        if not has_storage(settings):
+        if not storage_exists(settings.storage_url):
             raise InputError(
                 f"nothing was launched yet from {settings.home}: set FOLDSWEEP_HOME to the folder "
                 "that you mean."

@@ -1,12 +1,10 @@
 """Opens sweeps for commands that only look, without making a home where there is none."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spaces.errors import InputError
 
 if TYPE_CHECKING:
-    from search.settings import RuntimeSettings
     from search.sweep import Sweep
 
 
@@ -17,18 +15,13 @@ def open_sweep(name: str) -> "Sweep":
         InputError: If it does not exist; nothing is made then.
     """
     from search.settings import RuntimeSettings
+    from search.storage.storage import storage_exists
     from search.sweep import Sweep
 
     settings = RuntimeSettings.from_environment()
-    if not has_storage(settings):
+    if not storage_exists(settings.storage_url):
         raise InputError(
             f"there is no sweep {name!r}: nothing was launched yet from {settings.home}. Launch "
             "one, or set FOLDSWEEP_HOME to the folder of the one you mean."
         )
     return Sweep.open(name)
-
-
-def has_storage(settings: "RuntimeSettings") -> bool:
-    """Say whether the database can be asked: a server can, a SQLite file if it is there."""
-    scheme, _, path = settings.storage_url.partition("///")
-    return not scheme.startswith("sqlite") or Path(path.partition("?")[0]).exists()

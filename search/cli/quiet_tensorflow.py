@@ -11,16 +11,17 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
+SILENT = "3"
 _NOISE = re.compile(rb"^(WARNING: All log messages before absl::|[IW]0000 )")
 
 
 def quiet_tensorflow() -> None:
-    """Silence TensorFlow's C++ log, unless the person has set its level.
+    """Silence TensorFlow's C++ log, unless the person has set another level.
 
-    The level alone does not do it: since 2.18 some lines are logged before it is read.
+    The level alone does not do it: since 2.18 some lines are logged before it is read. A worker
+    finds the level that its launcher has set.
     """
-    if LEVEL_VARIABLE not in os.environ:
-        os.environ[LEVEL_VARIABLE] = "3"
+    if os.environ.setdefault(LEVEL_VARIABLE, SILENT) == SILENT:
         sys.meta_path.insert(0, _Finder())
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli.opening import has_storage, open_sweep
+from search.cli.opening import open_sweep
 from search.cli.output import json_option, print_json, quiet_stdout, side_terminal, terminal
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def _list_sweeps(*, as_json: bool) -> None:
     with quiet_stdout():
         from search.settings import RuntimeSettings
         from search.status import read_status
-        from search.storage.storage import open_storage
+        from search.storage.storage import open_storage, storage_exists
 
         settings = RuntimeSettings.from_environment()
         documents = []
-        if has_storage(settings):
+        if storage_exists(settings.storage_url):
             storage = open_storage(settings.storage_url)
             rows = (storage.sweeps.find(name) for name in storage.sweeps.names())
             documents = [read_status(storage, row).to_json() for row in rows if row]

@@ -52,7 +52,7 @@ def predict(
             no such path.
         UnavailableError: If MLflow does not answer.
     """
-    from mlruns_config.registry.registry import load_classifier
+    from mlruns_config.registry.loading import load_classifier
 
     pictures = read_pictures(paths)
     settings = tracking or TrackingSettings.from_environment(

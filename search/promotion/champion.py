@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from mlruns_config.description.promotion import TRAINING_CONTENT
 from mlruns_config.names import TAG_IMAGE_PX
+from mlruns_config.registry.loading import load_classifier
 from mlruns_config.registry.promotion_run import PromotionRun, read_artifact
-from mlruns_config.registry.registry import check_alias, find_alias, load_classifier
+from mlruns_config.registry.registry import check_alias, find_alias
 from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.registry.versions import Version
 from mlruns_config.settings import TrackingSettings

@@ -58,6 +58,32 @@ class Slots:
         found = {row.state: row.slots for row in rows}
         return {state: found.get(state, 0) for state in ("free", "running", *FINISHED)}
 
+    def unsaid(self) -> Sequence[Slot]:
+        """Read those whose ending Optuna or MLflow may not know, or MLflow that they wait."""
+        untold = slots.c.state.in_(FINISHED) & slots.c.told.is_(False)
+        said = func.coalesce(slots.c.spooled, "") == slots.c.state
+        waits = (slots.c.state == "free") & slots.c.spooled.is_not(None)
+        unspooled = (slots.c.state.in_(FINISHED) | waits) & ~said
+        query = select(slots).where(self._mine, untold | unspooled).order_by(slots.c.number)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return [Slot(**row._mapping) for row in rows]
+
+    def latest_endings(self, since: float, count: int) -> Sequence[Slot]:
+        """Read the trials that ended last.
+
+        Args:
+            since: Only those that ended later, in seconds since 1970 by the storage's clock.
+            count: The most to read.
+        """
+        query = (
+            select(slots)
+            .where(self._mine, slots.c.state.in_(FINISHED), slots.c.ended_at > since)
+            .order_by(slots.c.ended_at.desc())
+            .limit(count)
+        )
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return [Slot(**row._mapping) for row in rows]
+
     def phases(self) -> Sequence[Phase]:
         """Read every stage that a trial of this sweep has ended."""
         query = select(phases).where(phases.c.sweep_id == self._sweep_id)

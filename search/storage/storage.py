@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.engine import URL
@@ -75,6 +76,18 @@ class Storage:
         """Close all connections."""
         self.optuna.remove_session()
         self._database.dispose()
+
+
+def storage_exists(url: str) -> bool:
+    """Say whether a storage can be asked: a server can, a SQLite file if it is there.
+
+    Raises:
+        InputError: If the URL is none, or names another kind of database.
+    """
+    database = parse_storage_url(url)
+    if database.get_backend_name() != "sqlite":
+        return True
+    return Path(str(database.database)).exists()
 
 
 def open_storage(url: str) -> Storage:

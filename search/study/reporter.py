@@ -108,7 +108,7 @@ class TrialReporter:
         if is_new:
             log_epoch(self._run, row, n_folds=self._rules.n_folds)
         self._tell_progress(stage, epoch, mean)
-        self.ending = self._judge(row)
+        self.ending = self.ending or self._judge(row)
         return self.ending is None
 
     def enters_finetuning(self, head_score: float) -> bool:

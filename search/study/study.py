@@ -95,7 +95,7 @@ class SweepStudy:
 
     def tell_all(self) -> None:
         """Let Optuna know of the trials that ended while a worker died in between."""
-        for slot in self._slots.all():
+        for slot in self._slots.unsaid():
             if slot.state in FINISHED and not slot.told:
                 self.tell(slot)
 

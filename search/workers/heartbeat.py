@@ -5,6 +5,8 @@ import os
 import signal
 
 from search.open_sweep import OpenSweep
+from search.workers.dead_workers import free_dead_workers
+from search.workers.liveness import Liveness
 from search.workers.time_left import TimeLeft, seconds_left
 from spaces.errors import UnavailableError
 from spaces.periodic import Periodic
@@ -17,7 +19,7 @@ _logger = logging.getLogger(__name__)
 def heartbeat(
     opened: OpenSweep, worker_id: str, time_left: TimeLeft, *, launcher_pid: int | None
 ) -> Periodic:
-    """Beat while a block runs, keep an eye on the time, and end with the launcher.
+    """Beat while a block runs, watch the others and the time, and end with the launcher.
 
     Args:
         opened: The sweep.
@@ -26,10 +28,12 @@ def heartbeat(
         launcher_pid: The process that started the worker; None for a worker of its own.
     """
     workers, sweeps = opened.workers, opened.storage.sweeps
+    liveness = Liveness(opened.settings.lease_s)
 
     def beat() -> bool:
         try:
             workers.beat(worker_id)
+            free_dead_workers(opened, liveness)
             time_left.note(seconds_left(sweeps.budget(opened.row.id), workers.all()))
         except UnavailableError as error:
             _logger.warning("the storage did not take a heartbeat: %s", error)

@@ -125,7 +125,7 @@ class LocalLauncher:
 
     def _refuse_to_go_on_in_vain(self) -> None:
         row = self._opened.storage.sweeps.find(self._opened.row.name)
-        reason = row and reason_to_halt(row, self._opened.slots.all())
+        reason = row and reason_to_halt(row, self._opened.slots)
         if reason:
             raise InputError(reason)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mlruns_config.outbox.outbox import Outbox
 from search.open_sweep import OpenSweep
-from search.storage.records import FINISHED, Slot
+from search.storage.records import FINISHED
 from search.workers.run_record import RunRecord
 
 
@@ -18,19 +18,20 @@ def settle(opened: OpenSweep, outbox: Callable[[], Outbox]) -> None:
         opened: The sweep.
         outbox: Gives the one to spool with; asked only if there is something to say.
     """
-    opened.study().tell_all()
+    unsaid = opened.slots.unsaid()
+    if not unsaid:
+        return
+    study = opened.study()
     living = {row.id for row in opened.workers.all() if row.state == "live"}
-    for slot in opened.slots.all():
+    for slot in unsaid:
         # Whoever lives says so itself, in a moment.
-        if _is_unsaid(slot) and slot.worker_id not in living:
+        if slot.worker_id in living:
+            continue
+        if slot.state in FINISHED and not slot.told:
+            study.tell(slot)
+        if slot.trial is not None and slot.spooled != slot.state:
             record = RunRecord.open(opened, outbox(), slot)
             if slot.state == "free":
                 record.wait()
             else:
                 record.end(slot, opened.trial_folder(slot))
-
-
-def _is_unsaid(slot: Slot) -> bool:
-    if slot.trial is None or slot.spooled == slot.state:
-        return False
-    return slot.state in FINISHED or (slot.state == "free" and slot.spooled is not None)

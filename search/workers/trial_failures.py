@@ -1,8 +1,7 @@
 """Why a trial failed, in a sentence; and when failures are those of the whole sweep."""
 
-from collections.abc import Sequence
-
-from search.storage.records import Slot, SweepRow
+from search.storage.records import SweepRow
+from search.storage.slots import Slots
 from spaces.errors import FoldsweepError
 from spaces.redact import redact
 
@@ -28,17 +27,16 @@ def reason_of(error: BaseException) -> str:
     return redact(f"{type(error).__name__}: {text}")[:_LONGEST_REASON]
 
 
-def reason_to_halt(row: SweepRow, slots: Sequence[Slot]) -> str | None:
+def reason_to_halt(row: SweepRow, slots: Slots) -> str | None:
     """Say why a sweep should not go on: all its latest trials failed, so the next would too.
 
     Failures of before the sweep was last launched do not count: something was changed since.
 
     Args:
         row: The sweep, as it is now.
-        slots: All of its slots.
+        slots: Of the sweep.
     """
-    ended = [s for s in slots if s.ended_at is not None and s.ended_at > row.resumed_at]
-    latest = sorted(ended, key=lambda slot: -(slot.ended_at or 0.0))[:MAX_FAILURES_IN_A_ROW]
+    latest = slots.latest_endings(row.resumed_at, MAX_FAILURES_IN_A_ROW)
     if len(latest) < MAX_FAILURES_IN_A_ROW or any(slot.state != "failed" for slot in latest):
         return None
     return (

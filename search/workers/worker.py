@@ -1,8 +1,10 @@
 """One worker: takes slots, runs their trials, and says everywhere how they ended."""
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -73,7 +75,10 @@ def run_worker(
         opened.slots.give_back(worker_id)
         raise
     except UnavailableError:
-        raise  # The storage is away: nothing can be given back, the lease frees it.
+        # Where it is the storage that is away, the trial is freed when the lease is over.
+        with suppress(*STORAGE_ERRORS), opened.storage.impatient():
+            opened.slots.give_back(worker_id)
+        raise
     except BaseException:
         mine = [row for row in opened.workers.all() if row.id == worker_id]
         opened.slots.lose(mine, CRASHED)
@@ -165,7 +170,7 @@ class Worker:
         row = self._opened.storage.sweeps.find(self._opened.row.name)
         if row is None:
             raise InputError(f"the sweep {self._opened.row.name!r} was deleted.")
-        reason = reason_to_halt(row, self._slots.all())
+        reason = reason_to_halt(row, self._slots)
         if reason is not None:
             raise InputError(reason)
         left_s = seconds_left(row.budget, self._workers.all())
@@ -217,7 +222,9 @@ class Worker:
         reporter = self._reporter(slot, trial, run)
         folder = self._opened.trial_folder(slot)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            # An attempt begins with no file of an earlier one.
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
             result = self._objective(params, self._opened.context(folder, reporter))
             refuse_divergence(result.score, "the score")
             save_oof(self._opened, result, folder)

@@ -11,17 +11,16 @@ from mlruns_config.registry.registry import find_alias, registry
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import HoldoutViews
 from objectives.records import LabelledImages, RowArray, Splits, Stage, TrialContext
-from objectives.splits import splits_to_bytes
 from search.open_sweep import OpenSweep
 from search.preparation import Prepared
 from search.promotion.promote import promote
 from search.promotion.report import Promotion
 from search.settings import RuntimeSettings
-from search.storage.records import Budget
 from search.storage.storage import open_storage
 from search.sweep_file.sweep_file import SweepFile, check_sweep
 from spaces.params import TrialParams
 from spaces.space import Dimension, Space
+from tests.search.small_sweep import enter_sweep
 
 if TYPE_CHECKING:
     import keras
@@ -103,19 +102,13 @@ class Home:
     ) -> OpenSweep:
         """Open a sweep of that name, or make it."""
         file = _file(name)
-        grouped = np.arange(len(self.data.labels)) if groups is None else groups
-        prepared = Prepared(self.data, _splits(holdout_rows, grouped))
         known = self.storage.sweeps.find(name)
-        row = known or self.storage.sweeps.create(
-            name,
-            file.as_written(),
-            fingerprint="f" * 64,
-            fold_hash="a" * 64,
-            splits=splits_to_bytes(prepared.splits),
-            versions={},
-            budget=Budget(4),
+        row = known or enter_sweep(
+            self.storage, name, file=file.as_written(), fold_hash="a" * 64, trials=4
         )
         space = Space((Dimension("optimizer", "choice", choices=("adamw",)),))
+        grouped = np.arange(len(self.data.labels)) if groups is None else groups
+        prepared = Prepared(self.data, _splits(holdout_rows, grouped))
         opened = OpenSweep(file, self.settings, self.tracking, self.storage, row, space, prepared)
         if finished and known is None:
             _finish_trials(opened)

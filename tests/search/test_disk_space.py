@@ -7,10 +7,9 @@ import pytest
 from objectives.store.array_store import ArrayStore, ArrayWriter, Key
 from search.disk_space import free_space
 from search.settings import RuntimeSettings
-from search.storage.records import Budget
 from search.storage.storage import Storage, open_storage
 from search.sweep_file.sweep_file import check_sweep
-from tests.search.small_sweep import claim
+from tests.search.small_sweep import claim, enter_sweep
 
 
 @pytest.fixture
@@ -26,22 +25,11 @@ def storage(settings: RuntimeSettings) -> Storage:
 def add_sweep(storage: Storage, name: str, *, seed: int = 0, done: bool) -> str:
     content = {"sweep": name, "data": {"path": "x.npz"}, "search": {"seed": seed}}
     file = check_sweep({**content, "budget": {"trials": 1}}).as_written()
-    row = storage.sweeps.create(
-        name,
-        file,
-        fingerprint=f"data of {name}",
-        fold_hash="",
-        splits=b"",
-        versions={},
-        budget=Budget(1),
-    )
-    slots = storage.slots(row.id)
-    slot = claim(slots)
+    row = enter_sweep(storage, name, file=file, fingerprint=f"data of {name}", trials=1)
     if done:
-        slots.assign_trial(slot, 0)
-        slots.finish(slot, "done", score=0.5)
-    else:
-        slots.give_back(str(slot.worker_id))
+        slot = claim(storage.slots(row.id))
+        storage.slots(row.id).assign_trial(slot, 0)
+        storage.slots(row.id).finish(slot, "done", score=0.5)
     return row.id
 
 

@@ -1,6 +1,5 @@
 import json
 import math
-from typing import cast
 
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ RESULT = TrialResult(
     summaries={"clean": CLEAN},
     stage_s={"head": 12.5},
     sharing=Sharing(UseCounts(1, 2, 3), UseCounts(4, 5, 6)),
-    metrics={"my loss (nats)": cast("float", np.float32(0.25)), "odd": float("nan")},
+    metrics={"my loss (nats)": 0.25, "odd": float("nan")},
 )
 
 

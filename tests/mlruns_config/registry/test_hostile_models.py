@@ -8,7 +8,8 @@ import pytest
 
 from mlruns_config.names import TAG_CLASS_NAMES, TAG_MODEL_SHA256
 from mlruns_config.registry.keras_file import CONFIG, file_digest, load_keras_file
-from mlruns_config.registry.registry import load_classifier, move_alias, registry, tag_version
+from mlruns_config.registry.loading import load_classifier
+from mlruns_config.registry.registry import move_alias, registry, tag_version
 from mlruns_config.registry.saved_classifier import KERAS_FILE
 from mlruns_config.registry.versions import Version
 from mlruns_config.settings import TrackingSettings

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import keras
@@ -6,10 +7,10 @@ import numpy as np
 import pytest
 
 from mlruns_config.client import ensure_experiment
+from mlruns_config.registry.loading import load_classifier
 from mlruns_config.registry.promotion_run import PromotionRun
 from mlruns_config.registry.registry import (
     find_alias,
-    load_classifier,
     log_classifier,
     move_alias,
     register,
@@ -164,6 +165,16 @@ def test_the_callers_own_mlflow_address_is_left_as_it_was(
         assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/own.db"
     finally:
         mlflow.set_tracking_uri(before)
+
+
+def test_an_address_that_nobody_set_is_not_set_afterwards(
+    tracking: TrackingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.delenv(name, raising=False)
+    find_alias(tracking, "cells", "champion")
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert "MLFLOW_REGISTRY_URI" not in os.environ
 
 
 def test_a_fresh_process_without_foldsweep_that_predicts_otherwise_is_noticed(

@@ -61,7 +61,7 @@ def check(answer: Answer, says: tuple[str, ...]) -> None:
 
 
 def check_nothing_was_made(home: Path) -> None:
-    """Look for a sweep in folder, ledger, study and experiments."""
+    """Look for a sweep in folder, storage, study and experiments."""
     assert [path.name for path in (home / "sweeps").glob("*") if path.suffix != ".lock"] == []
     for database, tables in {
         "foldsweep.db": ("foldsweep_sweeps", "foldsweep_slots", "studies"),

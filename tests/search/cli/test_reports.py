@@ -1,11 +1,14 @@
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from objectives.evaluation.bootstrap import Estimate
 from objectives.evaluation.holdout import HoldoutScores
+from search.cli.trial_report import trial_report
 from search.promotion.gate import GateDecision
 from search.promotion.report import Promotion
 from tests.search.cli.conftest import Run
@@ -138,3 +141,25 @@ def test_an_audit_says_how_many_to_leave_out_and_writes_a_file_that_exclude_take
     assert set(document["reasons"]) == {"4", "5"}
     assert Path(document["report"]).read_text().startswith("<!")
     assert Path(document["exclude_file"]) == Path("here/exclude.txt")
+
+
+def test_a_trial_is_shown_with_classes_of_any_name_and_its_own_numbers() -> None:
+    scores = {"precision": 0.1, "recall": 0.2, "f1": 0.3}
+    summary = {"accuracy": 0.9, "log_loss": 0.4, "classes": {"a/b [x]": scores, "50%": scores}}
+    document = {
+        "sweep": "cells",
+        "trial": 3,
+        "state": "done",
+        "score": 0.9,
+        "summaries": {"clean": summary, "shifted": {**summary, "accuracy": 0.7}},
+        "stage_s": {"head": 12.0},
+        "metrics": {"own/number": 0.25},
+    }
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(trial_report(document))
+    lines = [line.split() for line in console.export_text().splitlines()]
+    assert ["accuracy", "0.9000", "0.7000"] in lines
+    assert ["a/b", "[x]", "0.1000", "0.2000", "0.3000"] in lines
+    assert lines.count(["50%", "0.1000", "0.2000", "0.3000"]) == 2
+    assert ["own/number", "0.25"] in lines
+    assert ["stages", "head", "12", "s"] in lines

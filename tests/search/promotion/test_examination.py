@@ -58,7 +58,7 @@ def test_intervals_over_patients_hold_the_truth_as_often_as_they_say() -> None:
 def _champion(seen: list[str]) -> Champion:
     images = Input((None, None, 3))
     classifier = Classifier(Model(images, images), ("only",))
-    return Champion(Version("cells", 1, "", {}, ""), classifier, content_ids(seen))
+    return Champion(Version("cells", 1, "", {}, "models:/m-1"), classifier, content_ids(seen))
 
 
 def test_a_near_copy_of_what_the_champion_was_trained_on_does_not_count() -> None:

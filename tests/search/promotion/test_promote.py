@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mlruns_config import names
-from mlruns_config.registry.registry import load_classifier, registry
+from mlruns_config.registry.loading import load_classifier
+from mlruns_config.registry.registry import registry
 from objectives.records import LabelledImages
 from search.open_sweep import OpenSweep
 from search.promotion.report import Promotion

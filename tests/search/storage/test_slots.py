@@ -1,16 +1,17 @@
-"""The contract of the slots, held on SQLite and on PostgreSQL."""
+"""The contract of sweeps, slots and workers, held on SQLite and on PostgreSQL."""
 
 import multiprocessing
-from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from objectives.stopping.rung import enters_rung
-from search.storage.records import Phase, Slot, SlotLostError, SweepRow
+from search.storage.records import Budget, Slot, SlotLostError, SweepRow
 from search.storage.slots import MAX_LOSSES, Slots
 from search.storage.storage import Storage, open_storage
-from tests.search.small_sweep import claim, enter_sweep, kill
+from search.workers.liveness import Liveness
+from tests.search.small_sweep import claim, enter_sweep, join
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -20,30 +21,37 @@ def make_sweep(storage: Storage, trials: int = 3) -> tuple[SweepRow, Slots]:
     return row, storage.slots(row.id)
 
 
+def lose(storage: Storage, row: SweepRow, name: str) -> int:
+    """Free what a worker holds, as whoever finds it dead does."""
+    return storage.slots(row.id).lose(join(storage, row.id, name), "its worker was killed")
+
+
+def test_a_sweep_is_found_again_by_its_name(storage: Storage) -> None:
+    row, _ = make_sweep(storage)
+    assert storage.sweeps.find("tissue") == row
+    assert storage.sweeps.find("other") is None
+    assert storage.sweeps.names() == ["tissue"]
+
+
 def test_as_many_slots_can_be_claimed_as_the_budget_has_trials(storage: Storage) -> None:
-    _, slots = make_sweep(storage, trials=3)
-    assert [claim(slots).number for _ in range(3)] == [0, 1, 2]
-    assert slots.claim("late") is None
-
-
-def test_a_worker_that_did_not_hear_of_its_claim_is_given_the_same_slot(storage: Storage) -> None:
-    _, slots = make_sweep(storage)
-    first = claim(slots, "w")
-    assert claim(slots, "w") == first
-    assert slots.counts()["running"] == 1
+    _, book = make_sweep(storage, trials=3)
+    assert [claim(book, f"w{n}").number for n in range(3)] == [0, 1, 2]
+    assert book.claim("another") is None
+    # Who holds one already, and did not hear of it, is given that.
+    assert claim(book, "w1").number == 1
 
 
 def claim_all(url: str, sweep_id: str, worker: str, queue: "multiprocessing.Queue[int]") -> None:
-    slots = open_storage(url).slots(sweep_id)
-    while (slot := slots.claim(worker)) is not None:
+    book = open_storage(url).slots(sweep_id)
+    while (slot := book.claim(worker)) is not None:
         queue.put(slot.number)
-        slots.finish(slot, "done", score=0.5)
+        book.finish(slot, "done", score=0.5)
 
 
 def test_processes_that_claim_at_once_share_the_slots_exactly(
     storage: Storage, storage_url: str
 ) -> None:
-    row, slots = make_sweep(storage, trials=60)
+    row, book = make_sweep(storage, trials=60)
     queue: multiprocessing.Queue[int] = spawn.Queue()
     processes = [
         spawn.Process(target=claim_all, args=(storage_url, row.id, f"w{i}", queue))
@@ -55,159 +63,183 @@ def test_processes_that_claim_at_once_share_the_slots_exactly(
     for process in processes:
         process.join(timeout=60)
     assert sorted(claimed) == list(range(60))
-    assert slots.counts()["done"] == 60
+    assert book.counts()["done"] == 60
+
+
+def test_a_raised_budget_adds_slots_and_a_lowered_one_takes_only_untouched_ones(
+    storage: Storage,
+) -> None:
+    row, book = make_sweep(storage, trials=3)
+    book.finish(claim(book), "done", score=0.5)
+    begun = claim(book, "w")
+    book.assign_trial(begun, 1)
+    storage.sweeps.change_budget(row.id, Budget(5))
+    assert book.counts() == {"free": 3, "running": 1, "done": 1, "pruned": 0, "failed": 0}
+    book.give_back("w")
+    storage.sweeps.change_budget(row.id, Budget(1))
+    assert book.counts()["done"] == 1
+    assert [slot.trial for slot in book.all() if slot.state == "free"] == [1]
+    assert storage.sweeps.budget(row.id) == Budget(1)
+
+
+def test_slots_added_after_a_lowered_budget_keep_numbers_apart(storage: Storage) -> None:
+    row, book = make_sweep(storage, trials=4)
+    storage.sweeps.change_budget(row.id, Budget(2))
+    storage.sweeps.change_budget(row.id, Budget(5))
+    numbers = [slot.number for slot in book.all()]
+    assert len(numbers) == len(set(numbers)) == 5
 
 
 def test_a_freed_slot_is_claimed_first_with_its_trial_and_run(storage: Storage) -> None:
-    row, slots = make_sweep(storage)
-    claim(slots, "a")
-    second = claim(slots, "b")
-    slots.assign_trial(second, 7)
-    slots.note_run(7, "run")
-    assert kill(storage, row, "b") == 1
-    again = claim(slots, "c")
-    assert (again.number, again.trial, again.run_id) == (second.number, 7, "run")
-    # A loss counts as an attempt of its own, so that what the dead worker says later is late.
-    assert (again.attempt, again.losses, again.claims) == (3, 1, 2)
-    assert again.began_at == second.began_at
+    row, book = make_sweep(storage)
+    claim(book, "a")
+    second = claim(book, "b")
+    book.assign_trial(second, 7)
+    book.note_run(7, "run")
+    assert lose(storage, row, "b") == 1
+    again = claim(book, "c")
+    assert (again.trial, again.run_id) == (7, "run")
+    assert (again.claims, again.losses) == (2, 1)
+    assert again.attempt > second.attempt
 
 
 def test_the_first_worker_of_a_trial_that_was_taken_over_can_write_nothing(
     storage: Storage,
 ) -> None:
-    row, slots = make_sweep(storage)
-    late = claim(slots, "late")
-    slots.assign_trial(late, 0)
-    kill(storage, row, "late")
-
-    def refuse_all() -> None:
-        for write in (
-            lambda: slots.finish(late, "done", score=1.0),
-            lambda: slots.note_params(late, {}),
-            lambda: slots.check_held(late),
-            lambda: slots.end_phase(late, "head", 1.0, goes_on=lambda _: True),
-            lambda: slots.assign_trial(late, 5),
-            lambda: slots.record_epoch(late, "head", 0, step=0, scores={0: 1.0}, mean=1.0),
-        ):
-            with pytest.raises(SlotLostError, match="another worker"):
-                write()
-        assert not slots.is_held(late)
-
-    refuse_all()
-    new = claim(slots, "new")
-    refuse_all()
-    slots.finish(new, "done", score=0.25)
-    slots.note_spooled(late, "running")
-    found = slots.one(late.number)
-    assert (found.score, found.spooled) == (0.25, None)
-    assert slots.epochs(late.number) == []
-    assert slots.phases() == []
-
-
-def test_a_worker_that_has_beaten_since_it_was_judged_loses_nothing(storage: Storage) -> None:
-    row, slots = make_sweep(storage)
-    workers = storage.workers(row.id)
-    workers.join("slow", "cpu", 0.0)
-    slot = claim(slots, "slow")
-    judged = workers.all()
-    workers.beat("slow")
-    assert slots.lose(judged, "its worker was killed") == 0
-    assert slots.is_held(slot)
+    row, book = make_sweep(storage)
+    late = claim(book, "late")
+    book.assign_trial(late, 0)
+    lose(storage, row, "late")
+    new = claim(book, "new")
+    for write in (
+        lambda: book.finish(late, "done", score=1.0),
+        lambda: book.note_params(late, {}),
+        lambda: book.check_held(late),
+        lambda: book.end_phase(late, "head", 1.0, goes_on=lambda _others: True),
+        lambda: book.record_epoch(late, "head", 0, step=0, scores={0: 1.0}, mean=1.0),
+        lambda: book.assign_trial(late, 5),
+    ):
+        with pytest.raises(SlotLostError, match="another worker"):
+            write()
+    book.finish(new, "done", score=0.25)
+    assert book.all()[0].score == 0.25
 
 
 def test_a_trial_belongs_to_one_slot(storage: Storage) -> None:
-    _, slots = make_sweep(storage)
-    first, second = claim(slots), claim(slots)
-    assert slots.assign_trial(first, 3)
-    assert not slots.assign_trial(second, 3)
-    assert slots.assign_trial(second, 4)
+    _, book = make_sweep(storage)
+    first, second = claim(book, "a"), claim(book, "b")
+    assert book.assign_trial(first, 3)
+    assert not book.assign_trial(second, 3)
+    assert book.assign_trial(second, 4)
 
 
 def test_a_trial_whose_worker_dies_again_and_again_fails_in_the_end(storage: Storage) -> None:
-    row, slots = make_sweep(storage, trials=1)
-    for index in range(MAX_LOSSES):
-        claim(slots, f"w{index}")
-        assert kill(storage, row, f"w{index}") == 1
-    slot = slots.all()[0]
-    assert (slot.state, slot.claims) == ("failed", MAX_LOSSES)
+    row, book = make_sweep(storage, trials=1)
+    for _ in range(MAX_LOSSES):
+        claim(book, "w")
+        lose(storage, row, "w")
+    slot = book.all()[0]
+    assert slot.state == "failed"
     assert "killed 3 times" in str(slot.reason)
-    assert slot.ended_at is not None
-    assert slots.claim("w") is None
+    assert book.claim("w") is None
 
 
 def test_a_trial_that_is_given_back_does_not_count_as_lost(storage: Storage) -> None:
-    _, slots = make_sweep(storage, trials=1)
+    _, book = make_sweep(storage, trials=1)
     for _ in range(MAX_LOSSES + 2):
-        claim(slots, "w")
-        slots.give_back("w")
-    slot = slots.all()[0]
-    assert (slot.state, slot.losses, slot.claims) == ("free", 0, MAX_LOSSES + 2)
+        claim(book, "w")
+        book.give_back("w")
+    assert book.all()[0].state == "free"
+    assert book.all()[0].losses == 0
 
 
-def test_ending_a_trial_twice_is_as_good_as_once(storage: Storage) -> None:
-    _, slots = make_sweep(storage)
-    slot = claim(slots)
-    ended = slots.finish(slot, "done", score=0.5)
-    again = slots.finish(slot, "done", score=0.5)
-    assert (again.state, again.score, again.ended_at) == ("done", 0.5, ended.ended_at)
-    with pytest.raises(SlotLostError):
-        slots.finish(slot, "failed", reason="another end")
-
-
-def test_seconds_on_the_device_add_up_over_attempts(storage: Storage) -> None:
-    _, slots = make_sweep(storage)
-    claim(slots, "w")
-    slots.give_back("w")
-    first = slots.all()[0].device_s
-    assert 0 <= first < 5
-    ended = slots.finish(claim(slots, "w"), "done", score=0.5)
-    assert first <= ended.device_s < 10
-
-
-def test_an_epoch_that_an_earlier_attempt_recorded_stays_as_it_was(storage: Storage) -> None:
-    _, slots = make_sweep(storage)
-    slot = claim(slots, "a")
-    record = partial(slots.record_epoch, stage="head", epoch=4, step=4)
-    first, is_new = record(slot, scores={1: 0.5, 0: 0.25}, mean=0.375)
-    assert is_new
-    assert (first.folds, first.scores, first.attempt) == ("0,1", {"0": 0.25, "1": 0.5}, 1)
-    slots.give_back("a")
-    again, is_new = record(claim(slots, "b"), scores={0: 0.9, 1: 0.9}, mean=0.9)
-    assert not is_new
-    assert again == first
-    # Folds that run one after another have rows of their own.
-    assert record(claim(slots, "b"), scores={0: 0.25}, mean=0.25)[1]
-    assert [row.folds for row in slots.epochs(slot.number)] == ["0,1", "0"]
+def enters(book: Slots, slot: Slot, score: float, *, top: float) -> bool:
+    return book.end_phase(slot, "head", score, goes_on=partial(enters_rung, score, top=top))
 
 
 def test_the_rung_lets_in_the_best_share_of_all_scores_seen_so_far(storage: Storage) -> None:
-    _, slots = make_sweep(storage, trials=6)
+    _, book = make_sweep(storage, trials=6)
     scores = [0.5, 0.4, 0.6, 0.55, 0.58, 0.61]
-    entered = [enters(slots, claim(slots), score, top=0.4) for score in scores]
+    entered = [enters(book, claim(book, f"w{n}"), s, top=0.4) for n, s in enumerate(scores)]
     # Of 1 to 6 scores, ceil(0.4 n) are in the top: 1, 1, 2, 2, 2, 3; by hand:
     assert entered == [True, False, True, True, True, True]
-    assert [(phase.score, phase.goes_on) for phase in phases_of(slots)] == list(
-        zip(scores, entered, strict=True)
-    )
 
 
 def test_a_second_attempt_with_the_same_score_gets_the_same_answer(storage: Storage) -> None:
-    _, slots = make_sweep(storage, trials=3)
-    first = claim(slots, "a")
-    assert enters(slots, first, 0.5, top=0.1)
-    assert enters(slots, claim(slots, "b"), 0.9, top=0.1)
-    slots.assign_trial(first, 0)
-    slots.give_back("a")
-    again = claim(slots, "c")
+    _, book = make_sweep(storage, trials=3)
+    first = claim(book, "a")
+    assert enters(book, first, 0.5, top=0.1)
+    assert enters(book, claim(book, "b"), 0.9, top=0.1)
+    book.give_back("a")
+    again = claim(book, "c")
     assert again.number == first.number
-    assert enters(slots, again, 0.5, top=0.1)
-    assert not enters(slots, again, 0.45, top=0.1)
-    assert [phase.goes_on for phase in phases_of(slots)] == [False, True]
+    assert enters(book, again, 0.5, top=0.1)
+    assert not enters(book, again, 0.45, top=0.1)
 
 
-def enters(slots: Slots, slot: Slot, score: float, *, top: float) -> bool:
-    return slots.end_phase(slot, "head", score, goes_on=partial(enters_rung, score, top=top))
+def test_a_worker_of_this_machine_whose_process_is_gone_is_noticed(storage: Storage) -> None:
+    row, _ = make_sweep(storage)
+    url = storage.url.render_as_string(hide_password=False)
+    process = spawn.Process(target=join_and_end, args=(url, row.id))
+    process.start()
+    process.join(timeout=60)
+    workers = storage.workers(row.id)
+    workers.join("alive", "cpu", 0.0)
+    assert Liveness(60.0).gone(workers.all()) == ["dead"]
+    workers.mark_lost(["dead"])
+    workers.leave("alive")
+    assert {worker.state for worker in workers.all()} == {"lost", "left"}
 
 
-def phases_of(slots: Slots) -> Sequence[Phase]:
-    return sorted(slots.phases(), key=lambda phase: phase.number)
+def join_and_end(url: str, sweep_id: str) -> None:
+    open_storage(url).workers(sweep_id).join("dead", "cpu", 0.0)
+
+
+def test_of_a_worker_that_has_beaten_since_it_was_judged_nothing_is_taken(storage: Storage) -> None:
+    row, book = make_sweep(storage)
+    judged = join(storage, row.id, "w")
+    claim(book, "w")
+    storage.workers(row.id).beat("w")
+    assert book.lose(judged, "its worker was killed") == 0
+    assert book.counts()["running"] == 1
+    now = [worker for worker in storage.workers(row.id).all() if worker.id == "w"]
+    assert book.lose(now, "its worker was killed") == 1
+
+
+def test_an_epoch_is_recorded_once_whoever_computes_it_again(storage: Storage) -> None:
+    row, book = make_sweep(storage)
+    first = claim(book, "a")
+    stored, is_new = book.record_epoch(
+        first, "head", 0, step=0, scores={0: 0.5, 1: 0.25}, mean=0.375
+    )
+    assert is_new
+    lose(storage, row, "a")
+    again = claim(book, "b")
+    found, is_new = book.record_epoch(again, "head", 0, step=0, scores={0: 0.9, 1: 0.9}, mean=0.9)
+    assert not is_new
+    assert found == stored
+    assert book.epochs(again.number) == [stored]
+    assert stored.scores == {"0": 0.5, "1": 0.25}
+
+
+def test_what_was_said_of_a_trial_is_not_said_again(storage: Storage) -> None:
+    _, book = make_sweep(storage)
+    slot = claim(book)
+    book.assign_trial(slot, 0)
+    assert book.unsaid() == []
+    ended = book.finish(slot, "done", score=0.5)
+    assert [found.number for found in book.unsaid()] == [slot.number]
+    book.mark_told(ended)
+    book.note_spooled(ended, "done")
+    assert book.unsaid() == []
+
+
+def test_processes_that_open_a_new_storage_at_once_all_succeed(
+    storage_url: str, tmp_path: Path
+) -> None:
+    processes = [spawn.Process(target=open_storage, args=(storage_url,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=60)
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]

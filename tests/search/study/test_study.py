@@ -17,7 +17,7 @@ from search.sweep_file.sections import SearchSettings
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe
 from spaces.space import Dimension, Space
-from tests.search.small_sweep import claim, enter_sweep, kill
+from tests.search.small_sweep import claim, enter_sweep, join
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -37,8 +37,15 @@ SEARCH = SearchSettings()
 
 
 def open_study(storage: Storage, trials: int = 40) -> tuple[SweepStudy, Slots]:
-    slots = storage.slots(enter_sweep(storage, trials=trials).id)
+    row = enter_sweep(storage, trials=trials)
+    slots = storage.slots(row.id)
     return SweepStudy(storage, "tissue", SEARCH, slots, epochs=10), slots
+
+
+def lose(storage: Storage, name: str) -> None:
+    """Free what a worker holds, as whoever finds it dead does."""
+    row = enter_sweep(storage)
+    storage.slots(row.id).lose(join(storage, row.id, name), "its worker was killed")
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ def test_a_trial_of_a_dead_worker_goes_on_with_its_number_and_parameters(storage
     study, slots = open_study(storage)
     trial = begin(study, claim(slots, "dead"))
     params = draw(trial)
-    kill(storage, enter_sweep(storage), "dead")
+    lose(storage, "dead")
     later, _ = open_study(storage)
     again = begin(later, claim(slots, "alive"))
     assert again.number == trial.number
@@ -82,7 +89,7 @@ def test_a_trial_whose_worker_died_before_noting_its_number_is_found_by_its_slot
     # What is left when a worker is killed between Optuna's commit and the slot's.
     lost = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: 0})
     study.optuna_study.add_trial(lost)
-    kill(storage, enter_sweep(storage), "dead")
+    lose(storage, "dead")
     assert begin(study, claim(slots, "alive")).number == 0
     assert begin(study, claim(slots, "another")).number == 1
 
@@ -90,7 +97,7 @@ def test_a_trial_whose_worker_died_before_noting_its_number_is_found_by_its_slot
 def test_a_late_worker_leaves_no_running_trial_behind(storage: Storage) -> None:
     study, slots = open_study(storage)
     late = claim(slots, "late")
-    kill(storage, enter_sweep(storage), "late")
+    lose(storage, "late")
     claim(slots, "new")
     with pytest.raises(SlotLostError):
         begin(study, late)
@@ -135,7 +142,7 @@ def test_an_enqueued_point_of_a_dead_worker_is_tried_again(storage: Storage) -> 
     waiting = study.optuna_study.trials[0]
     # Killed after the slot knew, before Optuna did: the trial still waits.
     slots.assign_trial(slot, waiting.number)
-    kill(storage, enter_sweep(storage), "dead")
+    lose(storage, "dead")
     again = begin(study, claim(slots, "alive"))
     assert again.number == 0
     assert draw(again).backbone == "c"
@@ -209,7 +216,7 @@ def worker_of_bursts(
 def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> None:
     open_study(storage)
     queue: multiprocessing.Queue[list[TrialParams]] = spawn.Queue()
-    url = str(storage.url)
+    url = storage.url.render_as_string(hide_password=False)
     workers = [spawn.Process(target=worker_of_bursts, args=(url, f"w{i}", queue)) for i in range(2)]
     for worker in workers:
         worker.start()

@@ -20,7 +20,7 @@ from search.sweep import Sweep
 from spaces.errors import InputError
 
 Content = dict[str, Any]
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 LAUNCH = "import sys; from search.sweep import Sweep; Sweep.from_yaml(sys.argv[1]).launch()"
 
 

@@ -50,3 +50,12 @@ def test_without_a_note_the_time_is_never_up() -> None:
     assert left.is_up()
     left.note(60.0)  # Somebody has raised the budget.
     assert not left.is_up()
+
+
+def test_what_is_left_runs_down_on_the_clock_of_the_process() -> None:
+    left = TimeLeft()
+    assert not left.is_up()
+    left.note(3600.0)
+    assert not left.is_up()
+    left.note(0.0)
+    assert left.is_up()

@@ -38,7 +38,7 @@ def test_a_sweep_halts_when_all_its_latest_trials_failed(
     slots = storage.slots(row.id)
     for state in states:
         slots.finish(claim(slots), state, reason="no memory.")
-    reason = reason_to_halt(row, slots.all())
+    reason = reason_to_halt(row, slots)
     assert (reason is not None) is halts
     if halts:
         assert f"last {MAX_FAILURES_IN_A_ROW} trials all failed" in str(reason)
@@ -53,4 +53,4 @@ def test_failures_of_before_the_last_launch_do_not_halt_a_sweep(storage: Storage
     storage.sweeps.resume(row.id, "file", versions={}, budget=row.budget)
     resumed = storage.sweeps.find(row.name)
     assert resumed is not None
-    assert reason_to_halt(resumed, slots.all()) is None
+    assert reason_to_halt(resumed, slots) is None

@@ -1,0 +1,88 @@
+"""Load a registered version as a classifier, and run nothing that lies in the registry."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlruns_config.names import TAG_CLASS_NAMES, TAG_MODEL_SHA256
+from mlruns_config.registry.keras_file import load_keras_file
+from mlruns_config.registry.registry import ABSENT, registry, version_of
+from mlruns_config.registry.saved_classifier import Classifier
+from mlruns_config.registry.stored_files import download_keras_file
+from mlruns_config.registry.versions import Version
+from mlruns_config.settings import TrackingSettings
+from spaces.errors import InputError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_URI = re.compile(
+    r"models:/(?:(?P<model>[^/]+)/(?P<number>\d{1,9})|(?P<aliased>[^/]+)@(?P<alias>[^/@]+))"
+)
+
+
+def load_classifier(settings: TrackingSettings, uri: str) -> Classifier:
+    """Load what ``models:/NAME/NUMBER`` or ``models:/NAME@ALIAS`` points to.
+
+    Only the Keras file whose digest was recorded at the promotion is downloaded, and nothing that
+    lies in the registry is run: see :mod:`mlruns_config.registry.keras_file`.
+
+    Raises:
+        InputError: If there is no such model, or it is not one that foldsweep promoted.
+        UnavailableError: If MLflow does not answer.
+    """
+    with registry(settings) as client, tempfile.TemporaryDirectory() as scratch:
+        version = _find_uri(client, uri)
+        digest, class_names = _recorded(version, uri)
+        path = download_keras_file(client, version, Path(scratch), uri)
+        model = load_keras_file(path, digest, uri)
+    n_outputs = (getattr(model, "output_shape", None) or (None,))[-1]
+    if n_outputs != len(class_names):
+        raise InputError(
+            f"{uri} is not loaded: it gives {n_outputs} probabilities for {len(class_names)} "
+            "class names"
+        )
+    return Classifier(model, class_names)
+
+
+def _find_uri(client: "MlflowClient", uri: str) -> Version:
+    from mlflow.exceptions import MlflowException
+
+    found = _URI.fullmatch(uri)
+    if found is None:
+        raise _not_found(client, uri)
+    try:
+        if found["alias"] is not None:
+            return version_of(client.get_model_version_by_alias(found["aliased"], found["alias"]))
+        return version_of(client.get_model_version(found["model"], found["number"]))
+    except MlflowException as error:
+        if error.error_code in (ABSENT, "INVALID_PARAMETER_VALUE"):
+            raise _not_found(client, uri) from None
+        raise
+
+
+def _recorded(version: Version, uri: str) -> tuple[str, tuple[str, ...]]:
+    """Give the digest and the class names that a promotion wrote on a version."""
+    digest = version.tags.get(TAG_MODEL_SHA256, "")
+    try:
+        class_names = json.loads(version.tags.get(TAG_CLASS_NAMES, "null"))
+    except ValueError:
+        class_names = None
+    if not re.fullmatch("[0-9a-f]{64}", digest) or not isinstance(class_names, list):
+        raise InputError(
+            f"{uri} is not a classifier that foldsweep promoted: its version has no tags "
+            f"{TAG_MODEL_SHA256} and {TAG_CLASS_NAMES}. Promote a trial to that name."
+        )
+    return digest, tuple(map(str, class_names))
+
+
+def _not_found(client: "MlflowClient", uri: str) -> InputError:
+    """Say that there is no such model, and which ones there are."""
+    found = [model.name for model in client.search_registered_models(max_results=20)]
+    known = ", ".join(f"models:/{name}@champion" for name in found) or "none"
+    return InputError(
+        f"there is no model {uri!r} to load; registered: {known}. Write models:/NAME@ALIAS or "
+        "models:/NAME/NUMBER"
+    )
