@@ -216,7 +216,9 @@ def test_a_network_from_scratch_trains_whole_and_learns(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_a_number_ends_the_trial_with_the_reason(tmp_path: Path) -> None:
     params = _params(optimizer="sgd", learning_rate=1e30)
-    with pytest.raises(TrialError, match=r"the loss of fold . in epoch . of head is not a number \((nan|inf)\)"):
+    with pytest.raises(
+        TrialError, match=r"the loss of fold . in epoch . of head is not a number \((nan|inf)\)"
+    ):
         train_trial(params, _context(tmp_path))
 
 
