@@ -10,6 +10,7 @@ from search.joining import join, refuse_other_versions
 from search.settings import RuntimeSettings
 from search.storage.workers import new_worker_id
 from search.sweep_file.sweep_file import load_sweep_file
+from search.workers.claim import claim_device, claims_folder
 from search.workers.device import Device, set_up_gpus
 from search.workers.interruption import EXIT_INTERRUPTED, orderly_interruption
 from search.workers.worker import run_worker
@@ -34,8 +35,9 @@ def main() -> int:
     )
     ids = tuple(part for part in options.gpu_ids.split(",") if part)
     try:
-        with orderly_interruption():
-            _work(options, Device(ids, options.gpus))
+        device = Device(ids, options.gpus)
+        with orderly_interruption(), claim_device([device], claims_folder()):
+            _work(options, device)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except FoldsweepError as error:
