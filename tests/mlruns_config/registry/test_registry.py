@@ -160,12 +160,13 @@ def test_a_server_that_is_not_there_is_unavailable_and_its_password_is_hidden() 
 def test_the_callers_own_mlflow_address_is_left_as_it_was(
     tracking: TrackingSettings, tmp_path: Path
 ) -> None:
-    before = mlflow.get_tracking_uri()
+    before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/own.db")
     try:
         find_alias(tracking, "cells", "champion")
         assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/own.db"
     finally:
+        # MLflow's default, if it were set, would be in the environment of all tests behind this one.
         mlflow.set_tracking_uri(before)
 
 
