@@ -166,7 +166,7 @@ def test_the_callers_own_mlflow_address_is_left_as_it_was(
         find_alias(tracking, "cells", "champion")
         assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/own.db"
     finally:
-        # MLflow's default, if it were set, would be in the environment of all tests behind this one.
+        # MLflow writes what is set into the environment, for all tests behind this one.
         mlflow.set_tracking_uri(before)
 
 
