@@ -13,10 +13,21 @@ from mlruns_config.settings import TrackingSettings
 from tests.mlruns_config.found_runs import only_run, steps_of
 from tests.search.workers.worker_processes import WorkerProcess, created, nothing_to_send, started
 
+SLOW = pytest.mark.acceptance
 
-@pytest.mark.parametrize("place", ["3", "end"], ids=["in its last epoch", "before it says so"])
+
+@pytest.mark.parametrize(
+    ("place", "second_ends_first"),
+    [
+        pytest.param("3", True, id="in its last epoch, after the other has ended"),
+        pytest.param("end", False, id="before it says so, while the other runs"),
+        pytest.param("end", True, id="before it says so, after the other has ended", marks=SLOW),
+        pytest.param("3", False, id="in its last epoch, while the other runs", marks=SLOW),
+    ],
+)
 def test_what_it_found_is_written_nowhere(
     place: str,
+    second_ends_first: bool,
     held_content: dict[str, Any],
     home: Path,
     tmp_path: Path,
@@ -25,7 +36,7 @@ def test_what_it_found_is_written_nowhere(
 ) -> None:
     monkeypatch.setenv("FOLDSWEEP_LEASE_S", "2")
     sweep, file = created(held_content, tmp_path)
-    hold = signal_folder / f"hold-0-{place}"
+    hold, hold_second = (signal_folder / f"hold-0-{where}" for where in (place, "1"))
     hold.touch()
     late = WorkerProcess(file)
     with started(late):
@@ -33,10 +44,17 @@ def test_what_it_found_is_written_nowhere(
         late.wait_until(lambda: nothing_to_send(home))
         late.process.send_signal(signal.SIGSTOP)
         hold.unlink()
-        sweep.work()
-        late.process.send_signal(signal.SIGCONT)
-        assert late.end() == 0, late.log
-    assert "was taken over by another worker" in late.log
+        hold_second.touch()
+        second = WorkerProcess(file)
+        with started(second):
+            second.wait_until((signal_folder / "waiting-0-1").exists)
+            if second_ends_first:
+                hold_second.unlink()
+                assert second.end() == 0, second.log
+            late.process.send_signal(signal.SIGCONT)
+            late.wait_until(lambda: "was taken over by another worker" in late.log)
+            hold_second.unlink(missing_ok=True)
+            assert (second.end(), late.end()) == (0, 0), second.log + late.log
     record = sweep.trial(0)
     # The storage counts the loss too: the third attempt is the second claim.
     assert (record.state, record.score, record.attempts) == ("done", 0.2, 2)

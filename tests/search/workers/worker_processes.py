@@ -70,7 +70,7 @@ class WorkerProcess:
         """Wait for something that the worker brings about while it lives."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
-            assert self.process.poll() is None, self.log
+            assert self.process.poll() is None or condition(), self.log
             assert time.monotonic() < deadline_s, f"waited in vain\n{self.log}"
             time.sleep(0.02)
 
