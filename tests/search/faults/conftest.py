@@ -1,0 +1,24 @@
+"""A small sweep that is prepared once and copied for each fault, and its undisturbed course."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from search.creation import create_or_resume
+from search.sweep import Sweep
+from tests.search.faults.sweep_copies import SweepCopies
+
+
+@pytest.fixture
+def copies(content: dict[str, Any], home: Path, tmp_path: Path) -> SweepCopies:
+    """A sweep of two trials, one from a recipe and one that is drawn, which no worker runs yet."""
+    file = tmp_path / "tiny.yaml"
+    changes = {"budget": {"trials": 2}, "recipes": ["plain"]}
+    changes["train"] = {"head_epochs": 2, "finetune_epochs": 0}
+    file.write_text(yaml.safe_dump({**content, **changes}))
+    sweep = Sweep.from_yaml(file)
+    create_or_resume(sweep.file, sweep.settings).storage.close()
+    sweep.storage.close()
+    return SweepCopies(home, tmp_path)

@@ -1,0 +1,116 @@
+"""A worker that is sent a signal at any of its calls to the database loses and doubles nothing."""
+
+import signal
+import sqlite3
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from mlruns_config.client import connect
+from mlruns_config.outbox.outbox import drain
+from mlruns_config.settings import TrackingSettings
+from search.storage.records import Slot
+from search.workers.interruption import EXIT_INTERRUPTED
+from tests.mlruns_config.found_runs import steps_of
+from tests.search.faults.forked_workers import AtCall
+from tests.search.faults.sweep_copies import HEAD_EPOCHS, SweepCopies, SweepCopy, score_of
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
+SPREAD = 12
+
+
+@pytest.mark.slow
+def test_a_signal_at_some_calls_is_made_good_by_the_next_worker(
+    copies: SweepCopies, empty_mlflow: Path, tmp_path: Path
+) -> None:
+    calls, expected = undisturbed(copies)
+    for index, call in enumerate(np.linspace(1, calls, SPREAD, dtype=int)):
+        at = AtCall(int(call), SIGNALS[index % len(SIGNALS)])
+        sweep = interrupted(copies, at, expected)
+        if index % 4 == 2:  # MLflow takes its time.
+            tracking = tracking_copy(empty_mlflow, tmp_path / f"mlflow-{index}")
+            expect_one_run_a_trial(sweep, tracking)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_at_any_call_is_made_good_by_the_next_worker(
+    number: signal.Signals, copies: SweepCopies
+) -> None:
+    calls, expected = undisturbed(copies)
+    with ThreadPoolExecutor(2) as pool:
+        cases = [AtCall(call, number) for call in range(1, calls + 1)]
+        for _ in pool.map(lambda at: interrupted(copies, at, expected), cases):
+            pass
+
+
+def undisturbed(copies: SweepCopies) -> tuple[int, list[Slot]]:
+    """Run a copy with no signal; gives the calls that this takes, and the slots by trial."""
+    sweep = copies.make()
+    ended = sweep.work()
+    assert ended.exit_code == 0, ended.log
+    assert ended.calls > SPREAD
+    return ended.calls, sorted(sweep.state().slots, key=lambda slot: slot.trial or 0)
+
+
+def interrupted(copies: SweepCopies, at: AtCall, expected: list[Slot]) -> SweepCopy:
+    """Interrupt a worker, let another one finish, and compare with the undisturbed course."""
+    sweep = copies.make()
+    case = f"{at.signal!r} at call {at.number}"
+    ended = sweep.work(at)
+    killed = at.signal == signal.SIGKILL
+    assert ended.exit_code == (-signal.SIGKILL if killed else EXIT_INTERRUPTED), (case, ended.log)
+    if not killed:
+        left = sweep.state()
+        assert not [slot for slot in left.slots if slot.state == "running"], case
+        assert not [worker for worker in left.workers if worker.state == "live"], case
+    finisher = sweep.work()
+    assert finisher.exit_code == 0, (case, finisher.log)
+    state = sweep.state()
+    slots = sorted(state.slots, key=lambda slot: slot.trial or 0)
+    assert [(s.trial, s.state, s.told, s.spooled) for s in slots] == [
+        (0, "done", True, "done"),
+        (1, "done", True, "done"),
+    ], case
+    assert sum(slot.losses for slot in slots) <= killed, case
+    assert [(t.number, t.state, t.value) for t in state.trials] == [
+        (slot.trial, TrialState.COMPLETE, slot.score) for slot in slots
+    ], case
+    assert slots[0].score == expected[0].score, case
+    assert [slot.score for slot in slots] == pytest.approx(
+        [score_of(s.params or {}) for s in slots]
+    )
+    return sweep
+
+
+def tracking_copy(empty: Path, folder: Path) -> TrackingSettings:
+    """Copy an empty MLflow."""
+    folder.mkdir()
+    # A backup and no copy: what was written last may still stand in a file beside it.
+    with (
+        closing(sqlite3.connect(empty)) as old,
+        closing(sqlite3.connect(folder / "mlflow.db")) as new,
+    ):
+        old.backup(new)
+    return TrackingSettings(f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts"))
+
+
+def expect_one_run_a_trial(sweep: SweepCopy, tracking: TrackingSettings) -> None:
+    """Send what waits for MLflow, and see that each trial is one run as the storage has it."""
+    assert drain(tracking, sweep.spools, 60) == 0
+    client = connect(tracking)
+    experiment = client.get_experiment_by_name("tiny")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    found = {int(run.data.tags["foldsweep.trial"]): run for run in runs}
+    assert len(runs) == len(found) == 2
+    for slot in sweep.state().slots:
+        assert slot.trial is not None
+        run = found[slot.trial]
+        assert (run.info.status, run.data.metrics["score"]) == ("FINISHED", slot.score)
+        assert steps_of(client, run, "head/score") == Counter(range(HEAD_EPOCHS))
