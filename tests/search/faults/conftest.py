@@ -15,7 +15,9 @@ from tests.search.faults.sweep_copies import SweepCopies
 def copies(content: dict[str, Any], home: Path, tmp_path: Path) -> SweepCopies:
     """A sweep of two trials, one from a recipe and one that is drawn, which no worker runs yet."""
     file = tmp_path / "tiny.yaml"
-    changes = {"budget": {"trials": 2}, "recipes": ["plain"]}
+    # All that the tiny objective looks at: what is drawn may differ after an interruption.
+    recipe = {"optimizer": "adamw", "dropout": 0.3, "learning_rate": 2e-3}
+    changes = {"budget": {"trials": 2}, "recipes": [recipe]}
     changes["train"] = {"head_epochs": 2, "finetune_epochs": 0}
     file.write_text(yaml.safe_dump({**content, **changes}))
     sweep = Sweep.from_yaml(file)
