@@ -44,10 +44,6 @@ class _GoesOn:
         """Go on."""
         return True
 
-    def enters_finetuning(self, head_score: float) -> bool:  # noqa: ARG002 (the contract's)
-        """Never fine-tune."""
-        return False
-
 
 @dataclass(frozen=True)
 class Accuracies:

@@ -9,6 +9,8 @@ from spaces.backbones import BACKBONES
 OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
 ScheduleName = Literal["constant", "cosine"]
+FINETUNE_NAMES = ("finetune_fraction", "finetune_learning_rate")
+"""Parameters that no head depends on: what they are is decided when its fine-tuning begins."""
 
 
 class TrialParams(BaseModel):
@@ -52,8 +54,8 @@ class TrialParams(BaseModel):
     """Share of the cosine schedule's steps in which the rate rises linearly from zero."""
 
     finetune_fraction: float = Field(default=0.3, ge=0.0, le=1.0)
-    """Share of the backbone's layers, from the top, that fine-tuning unfreezes; 0 skips it."""
-    finetune_lr_factor: float = Field(default=0.1, gt=0.0, le=1.0)
+    """Share of the backbone's layers, from the top, that fine-tuning unfreezes."""
+    finetune_learning_rate: float = Field(default=1e-4, gt=0.0)
     batch_size: int = Field(default=64, ge=1)
 
     @model_validator(mode="before")
