@@ -43,7 +43,7 @@ class RunFinder:
         self._lock = FileLock(lock_path)
         self._on_run = on_run
         self._known: dict[str, str] = {}
-        self._seen: tuple[RunReference, "Run"] | None = None
+        self._seen: tuple[RunReference, Run] | None = None
 
     def run_id(self, run: RunReference) -> str:
         """Give the id of the run; ``on_run`` hears of it when it is new here."""
