@@ -1,8 +1,9 @@
 """What the stages of one trial read: views of its policy, features of them, fold by fold plans."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from objectives.settings import SHIFT_STRENGTH
 from objectives.store.array_store import ArrayStore
 from objectives.training.class_balance import balanced_class_weights
 from objectives.training.head_stage import FoldPlan, hash_seed
+from objectives.views.rows import interleaved
 from objectives.views.views import Purpose, SharingCounts, ViewKey, Views
-from spaces.params import TrialParams
+from spaces.params import FeaturesName, TrialParams
 
 REFIT_DRAW = 1
 GALLERY_COLUMNS = 8
@@ -22,9 +24,11 @@ GALLERY_VIEWS = 3
 
 
 @lru_cache(maxsize=4)
-def _extractor(backbone: str, weights: str, image_px: int, cut: int | None) -> FeatureExtractor:
+def _extractor(
+    backbone: str, weights: str, image_px: int, features: FeaturesName, cut: int | None
+) -> FeatureExtractor:
     """Keep the backbones of this burst and the last in memory from trial to trial."""
-    return FeatureExtractor(backbone, weights, image_px, cut=cut)
+    return FeatureExtractor(backbone, weights, image_px, features=features, cut=cut)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class TrialInputs:
     views: Views
     store: ArrayStore
     counts: SharingCounts
+    held: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     @classmethod
     def of_folds(cls, params: TrialParams, context: TrialContext) -> "TrialInputs":
@@ -104,21 +109,36 @@ class TrialInputs:
 
     def features(self, cut: int | None = None) -> FeatureStore:
         """Give the features of this trial's backbone; see :class:`FeatureExtractor` for cuts."""
-        extractor = _extractor(self.params.backbone, self.params.weights, self.image_px, cut)
+        params = self.params
+        extractor = _extractor(params.backbone, params.weights, self.image_px, params.features, cut)
         return FeatureStore(self.store, self.views, extractor, self.counts)
 
     def features_of_epoch(
         self, epoch: int, cut: int | None = None
     ) -> tuple[FeatureArray, FloatArray]:
-        """Give features and labels of the view that an epoch trains on."""
-        key = self._key(self.params.policy, self.params.strength, epoch, "train")
-        return self.features(cut).get(key, keep_view=self.context.keep_views)
+        """Give features and labels of the views that an epoch trains on."""
+        features, keep = self.features(cut), self.context.keep_views
+        parts = [features.get(key, keep_view=keep) for key in self._epoch_keys(epoch)]
+        if cut is None:
+            # An open array is never evicted: a round that is read again stays whole.
+            self.held.update({(epoch, place): part for place, part in enumerate(parts)})
+        return interleaved(parts, epoch)
 
     def images_of_epoch(self, epoch: int) -> tuple[ImageArray, FloatArray]:
-        """Give images and labels of the view that an epoch trains on."""
-        key = self._key(self.params.policy, self.params.strength, epoch, "train")
-        view = self.views.stored(key)
-        return view.images, view.labels
+        """Give images and labels of the views that an epoch trains on."""
+        views = [self.views.stored(key) for key in self._epoch_keys(epoch)]
+        return interleaved([(view.images, view.labels) for view in views], epoch)
+
+    def _epoch_keys(self, epoch: int) -> list[ViewKey]:
+        """Name the views of an epoch, one for each path of the policy.
+
+        While one index lasts each row goes through all paths, so that several paths need no more
+        passes than one; after ``train.views`` passes the indices begin again.
+        """
+        paths = [self.params.policy]
+        n_indices = -(-self.context.train.views // len(paths))
+        index = epoch // len(paths) % n_indices
+        return [self._key(path, self.params.strength, index, "train") for path in paths]
 
     def validation_features(
         self, cut: int | None = None

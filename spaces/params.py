@@ -9,13 +9,15 @@ from spaces.backbones import BACKBONES
 OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
 ScheduleName = Literal["constant", "cosine"]
+FeaturesName = Literal["last", "deep"]
 
 
 class TrialParams(BaseModel):
     """What a trial tries; a name that its optimizer, loss or schedule does not use is ignored.
 
-    ``policy`` and ``strength`` name the augmentation, ``backbone`` and ``weights`` the network:
-    together they are the *pair* that decides which work trials can share.
+    ``policy`` and ``strength`` name the augmentation, ``backbone``, ``weights`` and ``features``
+    the network and what is read of it: together they are the *pair* that decides which work trials
+    can share.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +26,8 @@ class TrialParams(BaseModel):
     weights: str = ""
     """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file; left
     out, ``imagenet`` where Keras has such weights and else ``none``."""
+    features: FeaturesName = "deep"
+    """What a head reads: the average of the last feature map, or those of inner layers as well."""
     policy: str = "none"
     strength: Literal["low", "medium", "high"] = "medium"
 
@@ -59,13 +63,16 @@ class TrialParams(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _choose_weights(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("weights"):
-            backbone = BACKBONES.get(str(values.get("backbone")))
-            weights = "imagenet" if backbone and backbone.weights_file else "none"
-            return {**values, "weights": weights}
-        return values
+        if not isinstance(values, dict):
+            return values
+        backbone = BACKBONES.get(str(values.get("backbone")))
+        weights = "imagenet" if backbone and backbone.weights_file else "none"
+        chosen = {**values, "weights": values.get("weights") or weights}
+        # Nothing is frozen then: what inner layers have learnt on other images is nothing.
+        untrained = {"features": "last"} if chosen["weights"] == "none" else {}
+        return {**untrained, **chosen}
 
     @property
-    def pair(self) -> tuple[str, str, str, str]:
-        """Backbone, weights, policy and strength: what trials of one burst share."""
-        return (self.backbone, self.weights, self.policy, self.strength)
+    def pair(self) -> tuple[str, str, str, str, str]:
+        """Backbone, weights, features, policy and strength: what trials of one burst share."""
+        return (self.backbone, self.weights, self.features, self.policy, self.strength)

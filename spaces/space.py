@@ -10,7 +10,7 @@ from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
 
 Value = str | int | float | bool
-PAIR_NAMES = ("backbone", "weights", "policy", "strength")
+PAIR_NAMES = ("backbone", "weights", "features", "policy", "strength")
 
 
 @dataclass(frozen=True)
