@@ -2,7 +2,7 @@
 
 from mlruns_config.settings import TrackingSettings
 from search.home import claim_home, machine_lock
-from search.joining import refuse_changes, refuse_other_data
+from search.joining import load_policies, refuse_changes, refuse_other_data
 from search.open_sweep import OpenSweep
 from search.preparation import Prepared, check_data, check_exclusion, draw, prepare_images
 from search.settings import RuntimeSettings
@@ -67,24 +67,19 @@ def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
         InputError: At the first name, value or file that is wrong.
     """
     from objectives.networks.weights_files import check_backbones
-    from spaces.policies import load_policy
+    from spaces.policies import load_shift
 
     check_data(file)
     space = resolve_space(file.space)
     points = [resolve_recipe(recipe, space) for recipe in file.recipes]
-    for policy in {file.validation.shift, *_policies(space)}:
-        load_policy(policy)
+    load_policies(file, space)
+    load_shift(file.validation.shift)
     if file.train.head_epochs == 0 and file.train.finetune_epochs == 0:
         raise InputError("train: head_epochs and finetune_epochs are both 0: nothing would train.")
     if file.objective != type(file).model_fields["objective"].default:
         load_reference(file.objective)
     check_backbones(space, file.data.image_px)
     return space, points
-
-
-def _policies(space: Space) -> set[str]:
-    policies = (d.choices for d in space.dimensions if d.name == "policy")
-    return {str(choice) for choices in policies for choice in choices}
 
 
 def _check_tracking(tracking: TrackingSettings) -> None:

@@ -12,6 +12,8 @@ from search.sweep_file.sweep_file import SweepFile, changes_that_affect_scores
 from search.workers.provenance import library_versions
 from spaces.errors import InputError
 from spaces.narrowing import resolve_space
+from spaces.policies import load_policy
+from spaces.space import Space
 
 
 def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
@@ -37,6 +39,7 @@ def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     file = refuse_changes(row, file).model_copy(update={"budget": budget})
     check_data(file)
     space = resolve_space(file.space)
+    load_policies(file, space)
     claim_home(settings.home)
     data, _ = prepare_images(file, settings)
     refuse_other_data(row, data.fingerprint, row.fold_hash, file)
@@ -49,6 +52,17 @@ def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
         space,
         Prepared(data, splits_from_bytes(row.splits)),
     )
+
+
+def load_policies(file: SweepFile, space: Space) -> None:
+    """Import the user's own operations, which trials of this process find by name alone.
+
+    Raises:
+        InputError: If one is unknown, or cannot be imported.
+    """
+    choices = (choice for d in space.dimensions if d.name == "policy" for choice in d.choices)
+    for policy in {file.validation.shift, *map(str, choices)}:
+        load_policy(policy)
 
 
 def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:

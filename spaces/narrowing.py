@@ -7,6 +7,7 @@ from typing import Any, Literal
 from spaces.default_space import SPACES
 from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
+from spaces.policy_text import policy_text
 from spaces.references import load_reference
 from spaces.space import Dimension, Space
 
@@ -19,7 +20,8 @@ def resolve_space(spec: str | Mapping[str, Any]) -> Space:
     Args:
         spec: ``default``, ``small``, ``module:attribute``, or a mapping whose ``base`` is one of
             these and whose other keys narrow dimensions: a single value fixes one, a list gives
-            its choices, ``{low: , high: }`` its range.
+            its choices, ``{low: , high: }`` its range. A policy may stand in any of its forms
+            (:mod:`spaces.policy_text`).
 
     Returns:
         The space.
@@ -29,9 +31,24 @@ def resolve_space(spec: str | Mapping[str, Any]) -> Space:
     """
     if isinstance(spec, str):
         return _named_space(spec)
+    spec = with_short_policies(spec)
     base = _named_space(str(spec.get("base", "default")))
     narrowed = {name: value for name, value in spec.items() if name != "base"}
     return narrow(base, narrowed)
+
+
+def with_short_policies(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the policies of a narrowed space in their short form; a list is one of choices.
+
+    Raises:
+        InputError: If one cannot be read.
+    """
+    short = dict(spec)
+    if isinstance(spec.get("policy"), list | tuple):
+        short["policy"] = [policy_text(choice) for choice in spec["policy"]]
+    elif "policy" in spec:
+        short["policy"] = policy_text(spec["policy"])
+    return short
 
 
 def _named_space(name: str) -> Space:
@@ -51,8 +68,8 @@ def narrow(base: Space, changes: Mapping[str, Any]) -> Space:
     for name in changes:
         if name not in known:
             raise unknown_name("dimension of the space", name, known)
-    dimensions = (_narrowed(dimension, changes) for dimension in base.dimensions)
-    return Space(tuple(_without_lost_conditions(tuple(dimensions))))
+    dimensions = tuple(_narrowed(dimension, changes) for dimension in base.dimensions)
+    return Space(tuple(_without_lost_conditions(dimensions)))
 
 
 def _narrowed(dimension: Dimension, changes: Mapping[str, Any]) -> Dimension:

@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from spaces.backbones import BACKBONES
+from spaces.policy_text import policy_text, takes_strength
 
 OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
@@ -25,7 +26,9 @@ class TrialParams(BaseModel):
     """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file; left
     out, ``imagenet`` where Keras has such weights and else ``none``."""
     policy: str = "none"
+    """In the short form of :mod:`spaces.policy_text`, whatever form it was given in."""
     strength: Literal["low", "medium", "high"] = "medium"
+    """Of the policy's operations that carry none of their own."""
 
     dense_units: int = Field(default=0, ge=0)
     """Width of the dense layer between pooling and classifier; 0 leaves it out."""
@@ -65,7 +68,13 @@ class TrialParams(BaseModel):
             return {**values, "weights": weights}
         return values
 
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _write_short(cls, policy: Any) -> str:
+        return policy_text(policy)
+
     @property
-    def pair(self) -> tuple[str, str, str, str]:
-        """Backbone, weights, policy and strength: what trials of one burst share."""
-        return (self.backbone, self.weights, self.policy, self.strength)
+    def pair(self) -> tuple[str, ...]:
+        """Backbone, weights, policy and its strength, if it takes one: what trials can share."""
+        strength = (self.strength,) if takes_strength(self.policy) else ()
+        return (self.backbone, self.weights, self.policy, *strength)

@@ -14,6 +14,7 @@ from search.sweep_file.plain_data import check_plain
 from search.sweep_file.sections import BudgetSettings, SearchSettings, WorkerSettings
 from search.sweep_file.yaml_reading import read_yaml
 from spaces.errors import InputError
+from spaces.narrowing import with_short_policies
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?")
 OWN_RULES = ("audit", "none")
@@ -50,6 +51,16 @@ class SweepFile(Section):
                 "begins with a letter or a digit and does not end with a dot"
             )
         return name
+
+    @field_validator("space")
+    @classmethod
+    def _has_short_policies(cls, space: str | dict[str, Any]) -> str | dict[str, Any]:
+        if isinstance(space, str):
+            return space
+        try:
+            return with_short_policies(space)
+        except InputError as error:
+            raise ValueError(str(error).rstrip(".")) from error
 
     @field_validator("objective")
     @classmethod

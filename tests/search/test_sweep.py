@@ -209,6 +209,8 @@ def test_other_data_under_the_same_name_is_refused(
         ({"recipes": ["plian"]}, "unknown recipe 'plian'.*'plain'"),
         ({"recipes": [{"dropout": 3.0}]}, "dropout"),
         ({"validation": {"folds": 3, "shift": "augmx"}}, "'augmx'"),
+        ({"validation": {"folds": 3, "shift": "flip+cutmix"}}, "cutmix mixes two images"),
+        ({"validation": {"folds": 3, "shift": "none|augmix"}}, "has 2 paths"),
         ({"validation": {"folds": 20, "shift": "none"}}, "fold"),
         ({"objective": "no_such_module:score"}, "no_such_module"),
         ({"objective": "tiny_objective:scores"}, "no attribute 'scores'"),

@@ -23,7 +23,7 @@ from spaces.operations import (
     Operation,
     RandAugment,
 )
-from spaces.policies import parse_policy
+from spaces.policies import parse_path
 from tests.objectives.augmentation.real_pictures import crops
 
 SAME_P, OTHER_P = 1e-3, 1e-6
@@ -81,7 +81,7 @@ def test_opencv_draws_as_keras_cv_does(
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["augmix", "augmix+randaugment"])
 def test_the_shift_that_models_are_scored_under_is_the_same(policy: str) -> None:
-    operations = parse_policy(policy).operations("medium")
+    operations = parse_path(policy).operations("medium")
     reference = _numbers("keras_cv", operations, 1, 600)
     assert _smallest_p(reference, _numbers("opencv", operations, 2, 600)) > SAME_P
 

@@ -24,6 +24,7 @@ from search.settings import RuntimeSettings
 from search.sweep import Sweep
 from search.sweep_file.sweep_file import check_sweep
 from spaces.errors import InputError
+from spaces.policies import parse_policy
 from tests.search.conftest import empty_database
 from tests.search.workers.worker_processes import WorkerProcess, created, started
 
@@ -144,6 +145,25 @@ def test_other_versions_are_refused_by_name(content: dict[str, Any], home: Path)
     assert f"keras {row.versions['keras']} instead of 3.0.0" in str(caught.value)
     assert "torch none instead of 2.0" in str(caught.value)
     assert "numpy" not in str(caught.value)
+
+
+def test_whoever_joins_knows_the_operations_that_the_user_wrote(
+    content: dict[str, Any], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_stains.py").write_text(
+        "def darker(image, strength, generator):\n    return image // 2\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = "none|own_stains:darker@high"
+    own_content = {**content, "space": {**content["space"], "policy": ["flip", own]}}
+    settings = RuntimeSettings(home=home)
+    opened(own_content, settings)
+    # As in the process of a worker, which has created nothing.
+    monkeypatch.setattr("spaces.policies._LOADED", {})
+    with pytest.raises(InputError, match="was not loaded"):
+        parse_policy(own)
+    join(check_sweep(own_content), settings)
+    assert [path.name for path in parse_policy(own).paths] == ["none", "own_stains:darker@high"]
 
 
 def test_a_sweep_whose_name_is_that_of_anothers_lock_lives_beside_it(
