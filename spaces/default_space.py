@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from spaces.backbones import BACKBONES
+from spaces.policy_text import takes_strength
 from spaces.space import Dimension, Space, Value
 
 _POLICIES = (
@@ -15,6 +16,7 @@ _POLICIES = (
     "mixup",
     "augmix+randaugment",
 )
+_WITH_STRENGTH = tuple(filter(takes_strength, _POLICIES))
 
 
 Choices = tuple[Value, ...]
@@ -73,7 +75,7 @@ def _space(*backbones: str) -> Space:
             _choice("backbone", *backbones),
             _choice("weights", "imagenet", when={"backbone": pretrained}),
             _choice("policy", *_POLICIES),
-            _choice("strength", "low", "medium", "high"),
+            _choice("strength", "low", "medium", "high", when={"policy": _WITH_STRENGTH}),
             _choice("dense_units", 0, 128, 256),
             Dimension("dropout", "float", low=0.0, high=0.5),
             *_optimizer(),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from spaces.default_space import SPACES
 from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
-from spaces.policy_text import policy_text
+from spaces.policy_text import policy_text, takes_strength
 from spaces.references import load_reference
 from spaces.space import Dimension, Space
 
@@ -69,6 +69,8 @@ def narrow(base: Space, changes: Mapping[str, Any]) -> Space:
         if name not in known:
             raise unknown_name("dimension of the space", name, known)
     dimensions = tuple(_narrowed(dimension, changes) for dimension in base.dimensions)
+    if "policy" in changes:
+        dimensions = _with_strength_where_taken(dimensions)
     return Space(tuple(_without_lost_conditions(dimensions)))
 
 
@@ -101,6 +103,18 @@ def _with_range(dimension: Dimension, value: Mapping[str, Any]) -> Dimension:
 def _number_kind(dimension: Dimension) -> Literal["int", "float"]:
     counts = TrialParams.model_fields[dimension.name].annotation is int
     return "int" if counts else "float"
+
+
+def _with_strength_where_taken(dimensions: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """Let a strength that depends on the policy follow the policies that there are now."""
+    policies = [choice for d in dimensions if d.name == "policy" for choice in d.choices]
+    taking = tuple(policy for policy in policies if takes_strength(str(policy)))
+    return tuple(
+        replace(d, when={**d.when, "policy": taking})
+        if d.name == "strength" and "policy" in d.when
+        else d
+        for d in dimensions
+    )
 
 
 def _without_lost_conditions(dimensions: tuple[Dimension, ...]) -> list[Dimension]:

@@ -9,6 +9,7 @@ from spaces.default_space import SPACES
 from spaces.errors import InputError
 from spaces.narrowing import resolve_space
 from spaces.params import TrialParams
+from spaces.policy_text import takes_strength
 from spaces.recipes import RECIPES, resolve_recipe
 from spaces.space import Dimension, Space, Value
 
@@ -38,6 +39,7 @@ def test_every_point_of_a_named_space_is_a_trial_with_its_own_conditional_parame
         assert params.backbone in BACKBONES
         assert ("momentum" in drawn) == (params.optimizer == "sgd")
         assert ("weight_decay" in drawn) == (params.optimizer != "sgd")
+        assert ("strength" in drawn) == takes_strength(params.policy)
         assert ("focal_gamma" in drawn) == (params.loss == "focal")
         assert f"{params.optimizer}_learning_rate" in drawn
         assert len([label for label in drawn if label.endswith("learning_rate")]) == 1
@@ -66,6 +68,29 @@ def test_narrowing_fixes_lists_and_ranges() -> None:
         assert 0.001 <= params.learning_rate <= 0.002
         assert params.dropout in (0.1, 0.2)
         assert not {"momentum", "nesterov", "lion_learning_rate"} & drawn.keys()
+
+
+@pytest.mark.parametrize(
+    ("policies", "taking"),
+    [
+        (
+            ["none", "none|geometric", "geometric+flip@low"],
+            {"none|geometric", "geometric+flip@low"},
+        ),
+        (["none", "augmix@high|flip@low"], set()),
+        ("none", set()),
+    ],
+)
+def test_a_strength_is_drawn_under_those_policies_of_a_narrowed_space_that_take_one(
+    policies: object, taking: set[str]
+) -> None:
+    space = resolve_space({"base": "small", "policy": policies})
+    with_strength = set()
+    for seed in range(60):
+        params, drawn = _draw(space, seed)
+        if "strength" in drawn:
+            with_strength.add(params.policy)
+    assert with_strength == taking
 
 
 @pytest.mark.parametrize(
