@@ -65,8 +65,8 @@ def _loss() -> Sequence[Dimension]:
         _choice("loss", "cross_entropy", "focal"),
         Dimension("label_smoothing", "float", low=0.0, high=0.2),
         Dimension("focal_gamma", "float", low=0.5, high=4.0, when=focal),
-        _choice("focal_alpha", "none", "balanced", when=focal),
         _choice("class_weights", "none", "balanced"),
+        _choice("focal_alpha", "none", "balanced", when={**focal, "class_weights": ("none",)}),
     )
 
 

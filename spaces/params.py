@@ -1,15 +1,25 @@
 """One point of a space, flat, under the names that Optuna and MLflow show."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from spaces.backbones import BACKBONES
+from spaces.errors import InputError
 from spaces.policy_text import policy_text, takes_strength
 
 OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
 ScheduleName = Literal["constant", "cosine"]
+_HAS_RUN = {"has_run": True}
 
 
 class TrialParams(BaseModel):
@@ -49,6 +59,7 @@ class TrialParams(BaseModel):
     focal_alpha: Literal["none", "balanced"] = "none"
     """Weight per class in the focal loss: all one, or by inverse class frequency."""
     class_weights: Literal["none", "balanced"] = "none"
+    """Weight per class of any loss; under the focal loss one of the two may be balanced."""
 
     schedule: ScheduleName = "constant"
     warmup_fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
@@ -72,6 +83,21 @@ class TrialParams(BaseModel):
     @classmethod
     def _write_short(cls, policy: Any) -> str:
         return policy_text(policy)
+
+    @model_validator(mode="after")
+    def _balances_classes_once(self, info: ValidationInfo) -> Self:
+        both = self.focal_alpha == self.class_weights == "balanced"
+        if both and self.loss == "focal" and info.context != _HAS_RUN:
+            raise InputError(
+                "class_weights and focal_alpha are both 'balanced': a rare class would count by "
+                "the square of its inverse frequency. Set one of them to 'none'."
+            )
+        return self
+
+    @classmethod
+    def of_trial(cls, values: Mapping[str, Any]) -> Self:
+        """Read the values that a trial ran with, perhaps when more combinations were allowed."""
+        return cls.model_validate(values, context=_HAS_RUN)
 
     @property
     def pair(self) -> tuple[str, ...]:

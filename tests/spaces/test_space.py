@@ -41,6 +41,9 @@ def test_every_point_of_a_named_space_is_a_trial_with_its_own_conditional_parame
         assert ("weight_decay" in drawn) == (params.optimizer != "sgd")
         assert ("strength" in drawn) == takes_strength(params.policy)
         assert ("focal_gamma" in drawn) == (params.loss == "focal")
+        assert ("focal_alpha" in drawn) == (
+            params.loss == "focal" and params.class_weights == "none"
+        )
         assert f"{params.optimizer}_learning_rate" in drawn
         assert len([label for label in drawn if label.endswith("learning_rate")]) == 1
 
@@ -49,6 +52,14 @@ def test_weights_left_out_are_those_that_there_are() -> None:
     assert TrialParams(backbone="resnet50").weights == "imagenet"
     assert TrialParams(backbone="small_cnn").weights == "none"
     assert TrialParams(backbone="my_lab.nets:tiny").weights == "none"
+
+
+def test_classes_are_balanced_once_in_any_trial_but_one_that_has_run() -> None:
+    both = {"backbone": "b", "focal_alpha": "balanced", "class_weights": "balanced"}
+    assert TrialParams(**both, loss="cross_entropy").class_weights == "balanced"  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="Set one of them to 'none'"):
+        TrialParams(**both, loss="focal")  # type: ignore[arg-type]
+    assert TrialParams.of_trial({**both, "loss": "focal"}).focal_alpha == "balanced"
 
 
 def test_narrowing_fixes_lists_and_ranges() -> None:
@@ -132,6 +143,10 @@ def test_recipes_lie_in_both_spaces(name: str) -> None:
         ({"dropout": 1.5}, "dropout = 1.5"),
         ({"dropout": 0.9}, "lies outside the space"),
         ({"optimizer": "adam"}, "optimizer = 'adam'"),
+        (
+            {"loss": "focal", "focal_alpha": "balanced", "class_weights": "balanced"},
+            "class_weights and focal_alpha are both 'balanced'",
+        ),
     ],
 )
 def test_a_wrong_recipe_is_refused(recipe: object, message: str) -> None:
