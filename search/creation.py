@@ -2,14 +2,19 @@
 
 from mlruns_config.settings import TrackingSettings
 from search.home import claim_home, machine_lock
-from search.joining import load_policies, refuse_changes, refuse_other_data
+from search.joining import (
+    load_policies,
+    refuse_changes,
+    refuse_other_data,
+    refuse_other_rules,
+)
 from search.open_sweep import OpenSweep
 from search.preparation import Prepared, check_data, check_exclusion, draw, prepare_images
 from search.settings import RuntimeSettings
 from search.storage.records import SweepRow
 from search.storage.storage import Storage, open_storage, storage_exists
 from search.sweep_file.sweep_file import SweepFile
-from search.workers.provenance import library_versions
+from search.workers.provenance import score_versions
 from spaces.errors import InputError
 from spaces.files import replacing
 from spaces.narrowing import resolve_space
@@ -30,7 +35,8 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
 
     Raises:
         InputError: If anything in the file cannot work, or differs from the sweep that exists in
-            a way that affects scores. No sweep has been made then.
+            a way that affects scores; or if that sweep is of other scoring rules. No sweep has
+            been made then.
         UnavailableError: If the storage or MLflow does not answer.
     """
     found = None
@@ -39,6 +45,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     if found is None:
         check_exclusion(file)
     else:
+        refuse_other_rules(found)
         file = refuse_changes(found, file)
     space, points = check_file(file)
     storage = open_storage(settings.storage_url)
@@ -49,7 +56,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
         row, prepared = _prepared(file, settings, tracking, storage)
         opened = OpenSweep(file, settings, tracking, storage, row, space, prepared)
         storage.sweeps.resume(
-            row.id, file.as_written(), versions=library_versions(), budget=file.budget.limits
+            row.id, file.as_written(), versions=score_versions(), budget=file.budget.limits
         )
         with replacing(opened.folder / "sweep.yaml") as written:
             written.write(file.as_written().encode())
@@ -111,10 +118,11 @@ def _prepared(
             fingerprint=data.fingerprint,
             fold_hash=fold_hash,
             splits=splits_to_bytes(drawn.splits),
-            versions=library_versions(),
+            versions=score_versions(),
             budget=file.budget.limits,
         )
-        # Perhaps another machine was faster, with another file.
+        # Perhaps another machine was faster, with another file or another foldsweep.
+        refuse_other_rules(row)
         refuse_changes(row, file)
     refuse_other_data(row, data.fingerprint, fold_hash or row.fold_hash, file)
     return row, Prepared(data, splits_from_bytes(row.splits))

@@ -9,7 +9,7 @@ from search.storage.records import SweepRow
 from search.storage.storage import open_storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import SweepFile, changes_that_affect_scores
-from search.workers.provenance import library_versions
+from search.workers.provenance import SCORING_RULES, score_versions
 from spaces.errors import InputError
 from spaces.narrowing import resolve_space
 from spaces.policies import load_policy
@@ -105,13 +105,33 @@ def refuse_other_data(row: SweepRow, fingerprint: str, fold_hash: str, file: Swe
         )
 
 
-def refuse_other_versions(row: SweepRow) -> None:
-    """Refuse to run trials with other libraries than those that the sweep was last launched with.
+def refuse_other_rules(row: SweepRow) -> None:
+    """Refuse to add trials to a sweep that has scores by other rules.
+
+    It can still be shown and promoted: what it found is compared with itself alone then.
 
     Raises:
-        InputError: Naming each that differs.
+        InputError: With both versions.
     """
-    own = library_versions()
+    own = score_versions()[SCORING_RULES]
+    # Sweeps of before there were versions have none.
+    theirs = row.versions.get(SCORING_RULES, "1")
+    if theirs != own:
+        raise InputError(
+            f"the sweep {row.name!r} has scores by version {theirs} of the scoring rules, and this "
+            f"foldsweep scores by version {own}: they could not be compared. Show it and promote "
+            "from it; to go on searching, give the sweep another name."
+        )
+
+
+def refuse_other_versions(row: SweepRow) -> None:
+    """Refuse to run trials by other rules or with other libraries than the sweep's.
+
+    Raises:
+        InputError: Naming each that differs from those that the sweep was last launched with.
+    """
+    refuse_other_rules(row)
+    own = score_versions()
     differences = [
         f"{name} {own.get(name, 'none')} instead of {row.versions.get(name, 'none')}"
         for name in sorted(own.keys() | row.versions.keys())

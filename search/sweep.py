@@ -237,12 +237,15 @@ class Sweep:
             params: Values by the names of TrialParams; those left out are drawn.
 
         Raises:
-            InputError: If a name or value lies outside of the sweep's space.
+            InputError: If a name or value lies outside of the sweep's space, or the sweep cannot
+                go on.
         """
+        from search.joining import refuse_other_rules
         from spaces.recipes import resolve_recipe
 
         self.refuse_unless_runnable()
         opened = self._joined()
+        refuse_other_rules(opened.row)
         opened.enqueue([resolve_recipe(params, opened.space)])
 
     def promote(

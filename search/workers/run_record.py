@@ -17,7 +17,7 @@ from search.open_sweep import OpenSweep
 from search.storage.records import Slot
 from search.study.reporter import log_epoch
 from search.trial_detail import TrialFindings
-from search.workers.provenance import git_commit, library_versions
+from search.workers.provenance import git_commit, score_versions
 from spaces.params import TrialParams
 from spaces.policy_text import takes_strength
 
@@ -58,7 +58,7 @@ class RunRecord:
         self.run.tags(
             begun_tags(
                 self.opened.origin(int(self.slot.trial or 0)),
-                versions=library_versions(),
+                versions=score_versions(),
                 device=device,
                 worker=worker_id,
                 pair=params.pair,

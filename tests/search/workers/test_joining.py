@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 
 from objectives.data import load_source, prepare
 from objectives.records import ImageArray
+from objectives.stopping.scoring_version import SCORING_VERSION
 from objectives.store.array_store import ArrayStore
 from search.creation import create_or_resume
 from search.home import claim_home
@@ -21,6 +22,7 @@ from search.joining import join, refuse_other_versions
 from search.open_sweep import OpenSweep
 from search.preparation import STORE_FOLDER
 from search.settings import RuntimeSettings
+from search.storage.tables import sweeps
 from search.sweep import Sweep
 from search.sweep_file.sweep_file import check_sweep
 from spaces.errors import InputError
@@ -164,6 +166,31 @@ def test_whoever_joins_knows_the_operations_that_the_user_wrote(
         parse_policy(own)
     join(check_sweep(own_content), settings)
     assert [path.name for path in parse_policy(own).paths] == ["none", "own_stains:darker@high"]
+
+
+def test_a_sweep_of_older_scoring_rules_is_joined_but_gets_no_trials(
+    content: dict[str, Any], home: Path
+) -> None:
+    """As one that was made before the version of the rules was kept."""
+    settings = RuntimeSettings(home=home)
+    row = opened(content, settings).row
+    rules = {name: text for name, text in row.versions.items() if "rules" not in name}
+    assert len(rules) == len(row.versions) - 1
+    engine = create_engine(settings.storage_url)
+    with engine.begin() as connection:
+        connection.execute(update(sweeps).values(versions=rules))
+    engine.dispose()
+    joined = join(check_sweep(content), settings)
+    refused = (
+        f"version 1 of the scoring rules, and this foldsweep scores by version {SCORING_VERSION}"
+    )
+    with pytest.raises(InputError, match=refused):
+        refuse_other_versions(joined.row)
+    with pytest.raises(InputError, match=refused):
+        opened({**content, "train": {"head_epochs": 9}}, settings)
+    with pytest.raises(InputError, match=refused):
+        Sweep.from_mapping(content).enqueue({"dropout": 0.1})
+    assert Sweep.open("tiny").status().trials["free"] == 6
 
 
 def test_a_sweep_whose_name_is_that_of_anothers_lock_lives_beside_it(
