@@ -14,6 +14,7 @@ from search.settings import RuntimeSettings
 from search.storage.records import SweepRow
 from search.storage.storage import Storage, open_storage, storage_exists
 from search.sweep_file.sweep_file import SweepFile
+from search.workers.device import find_gpus
 from search.workers.provenance import score_versions
 from spaces.errors import InputError
 from spaces.files import replacing
@@ -27,7 +28,8 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     """Check everything, then make the sweep of that name, or go on with it.
 
     Keys that the file leaves out keep the values of the sweep that exists. Its budget becomes that
-    of the file, and its recipes are put into the queue.
+    of the file, and its recipes are put into the queue. What ``space: auto`` is, is chosen once, by
+    the hardware of whoever creates the sweep.
 
     Args:
         file: With an absolute data path.
@@ -44,6 +46,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
         found = open_storage(settings.storage_url).sweeps.find(file.sweep)
     if found is None:
         check_exclusion(file)
+        file = file.on_space("default" if _has_gpu(file, settings) else "small")
     else:
         refuse_other_rules(found)
         file = refuse_changes(found, file)
@@ -87,6 +90,10 @@ def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
         load_reference(file.objective)
     check_backbones(space, file.data.image_px)
     return space, points
+
+
+def _has_gpu(file: SweepFile, settings: RuntimeSettings) -> bool:
+    return file.workers.gpus_per_worker > 0 and bool(find_gpus(settings.visible_gpus))
 
 
 def _check_tracking(tracking: TrackingSettings) -> None:

@@ -10,8 +10,9 @@ from search.storage.storage import open_storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import SweepFile, changes_that_affect_scores
 from search.workers.provenance import SCORING_RULES, score_versions
+from spaces.default_space import SPACES
 from spaces.errors import InputError
-from spaces.narrowing import resolve_space
+from spaces.narrowing import AUTO, base_of, resolve_space
 from spaces.policies import load_policy
 from spaces.space import Space
 
@@ -74,8 +75,10 @@ def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:
     Raises:
         InputError: With the differences.
     """
-    stored = stored_file(row)
-    merged = file.over(stored)
+    # A space that was narrowed before there was `auto` had `default` as its base.
+    stored = stored_file(row).on_space("default")
+    chosen = base_of(stored.space)
+    merged = file.over(stored).on_space(chosen if chosen in SPACES else AUTO)
     changes = changes_that_affect_scores(stored, merged)
     if changes:
         raise InputError(

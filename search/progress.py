@@ -52,6 +52,10 @@ class LiveProgress:
     ) -> None:
         self._live.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the display."""
+        self._console.print(line)
+
     def show(self, status: Status) -> None:
         """Draw a status."""
         document = status.to_json()

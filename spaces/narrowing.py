@@ -11,6 +11,8 @@ from spaces.policy_text import policy_text, takes_strength
 from spaces.references import load_reference
 from spaces.space import Dimension, Space
 
+AUTO = "auto"
+"""In the place of a space's name: whoever creates the sweep chooses one by the hardware."""
 RANGE_KEYS = {"low", "high", "log"}
 
 
@@ -21,7 +23,7 @@ def resolve_space(spec: str | Mapping[str, Any]) -> Space:
         spec: ``default``, ``small``, ``module:attribute``, or a mapping whose ``base`` is one of
             these and whose other keys narrow dimensions: a single value fixes one, a list gives
             its choices, ``{low: , high: }`` its range. A policy may stand in any of its forms
-            (:mod:`spaces.policy_text`).
+            (:mod:`spaces.policy_text`). Where it is ``auto``, :func:`on_base` comes first.
 
     Returns:
         The space.
@@ -32,9 +34,26 @@ def resolve_space(spec: str | Mapping[str, Any]) -> Space:
     if isinstance(spec, str):
         return _named_space(spec)
     spec = with_short_policies(spec)
-    base = _named_space(str(spec.get("base", "default")))
+    base = _named_space(base_of(spec))
     narrowed = {name: value for name, value in spec.items() if name != "base"}
     return narrow(base, narrowed)
+
+
+def base_of(spec: str | Mapping[str, Any]) -> str:
+    """Name the space that a sweep file takes or narrows."""
+    return spec if isinstance(spec, str) else str(spec.get("base", AUTO))
+
+
+def on_base(spec: str | Mapping[str, Any], base: str) -> str | dict[str, Any]:
+    """Put the name of a space where the file leaves the choice open.
+
+    Args:
+        spec: As for :func:`resolve_space`, or ``auto``, alone or as the base that is narrowed.
+        base: What ``auto`` stands for.
+    """
+    if isinstance(spec, str):
+        return base if spec == AUTO else spec
+    return {**spec, "base": base} if base_of(spec) == AUTO else dict(spec)
 
 
 def with_short_policies(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +77,9 @@ def _named_space(name: str) -> Space:
             raise InputError(f"{name!r} is a {type(space).__name__}, not a spaces.space.Space")
         return space
     if name not in SPACES:
-        raise unknown_name("space", name, SPACES, "To use your own, write 'your_module:attribute'.")
+        raise unknown_name(
+            "space", name, [*SPACES, AUTO], "To use your own, write 'your_module:attribute'."
+        )
     return SPACES[name]
 
 

@@ -58,6 +58,14 @@ def text_of(renderable: Any) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
+def test_a_line_that_is_said_stays_where_there_is_no_terminal() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    with LiveProgress(console) as progress:
+        progress.say("space: auto is small")
+        progress.show(Status(document()))
+    assert console.file.getvalue().splitlines()[0] == "space: auto is small"  # type: ignore[attr-defined]
+
+
 def test_the_counts_line_says_how_many_trials_have_ended_and_how() -> None:
     assert counts_line(document()).plain == (
         "cells: 12 of 40 trials done (3 pruned, 1 failed), 2 running, 14 min left"

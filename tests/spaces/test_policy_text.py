@@ -105,7 +105,7 @@ def test_a_space_and_a_recipe_take_a_policy_in_any_form() -> None:
     assert point == {"policy": "none|flip@low"}
     [one] = [
         d.choices
-        for d in resolve_space({"policy": {"paths": ["none", "flip"]}}).dimensions
+        for d in resolve_space({"base": "small", "policy": {"paths": ["none", "flip"]}}).dimensions
         if d.name == "policy"
     ]
     assert one == ("none|flip",)

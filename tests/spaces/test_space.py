@@ -1,13 +1,14 @@
 """Spaces: what is drawn, what is narrowed, what is refused."""
 
 import random
+from typing import Any
 
 import pytest
 
 from spaces.backbones import BACKBONES
 from spaces.default_space import SPACES
 from spaces.errors import InputError
-from spaces.narrowing import resolve_space
+from spaces.narrowing import base_of, on_base, resolve_space
 from spaces.params import TrialParams
 from spaces.policy_text import takes_strength
 from spaces.recipes import RECIPES, resolve_recipe
@@ -105,9 +106,27 @@ def test_a_strength_is_drawn_under_those_policies_of_a_narrowed_space_that_take_
 
 
 @pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("auto", "small"),
+        ("default", "default"),
+        ("my_lab:SPACE", "my_lab:SPACE"),
+        ({"optimizer": "sgd"}, {"base": "small", "optimizer": "sgd"}),
+        ({"base": "auto", "optimizer": "sgd"}, {"base": "small", "optimizer": "sgd"}),
+        ({"base": "default", "optimizer": "sgd"}, {"base": "default", "optimizer": "sgd"}),
+    ],
+)
+def test_auto_stands_for_the_space_that_is_chosen_and_nothing_else_does(
+    spec: Any, expected: Any
+) -> None:
+    assert on_base(spec, "small") == expected
+    assert base_of(on_base(spec, "small")) != "auto"
+
+
+@pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("smal", "unknown space 'smal'; known: small, default"),
+        ("smal", "unknown space 'smal'; known: small, auto, default"),
         ({"bakbone": "vgg16"}, "Did you mean 'backbone'"),
         ({"dropout": {"low": 0.4, "high": 0.1}}, "low 0.4 is above high 0.1"),
         ({"dropout": {"lo": 0.1}}, "unknown key of space.dropout 'lo'"),
@@ -123,7 +142,7 @@ def test_a_strength_is_drawn_under_those_policies_of_a_narrowed_space_that_take_
 )
 def test_a_wrong_space_is_refused_with_what_to_change(spec: object, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        resolve_space(spec)  # type: ignore[arg-type]
+        resolve_space(on_base(spec, "small"))  # type: ignore[arg-type]
     assert message in str(caught.value)
 
 

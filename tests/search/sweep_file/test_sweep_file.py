@@ -25,7 +25,7 @@ sweep: blood-cells
 data: {path: training_set.npz, image_px: 96, exclude: audit, holdout: 0.15}
 validation: {folds: 5, metric: accuracy, shift: augmix+randaugment, score: robust}
 train: {head_epochs: 20, finetune_epochs: 10, finetune_top: 0.25, patience: 3, batch_size: 64}
-space: default
+space: auto
 recipes: []
 search: {sampler: tpe, pruner: percentile, burst: 6, seed: 0}
 budget: {trials: 40, hours: null, gpu_hours: null}
@@ -354,7 +354,7 @@ def test_what_was_put_over_a_stored_sweep_can_be_stored_and_put_over_again() -> 
         ("search", {"pruner": "none"}, "search.pruner: percentile -> none"),
         ("data", {"path": "a", "image_px": 64}, "data.image_px: 96 -> 64"),
         ("data", {"path": "a", "class_names": ["x", "y"]}, "data.class_names: None -> ['x', 'y']"),
-        ("space", "small", "space: default -> small"),
+        ("space", "small", "space: auto -> small"),
         ("space", {"policy": "none"}, "space.policy: None -> none"),
         ("objective", "own:objective", "objective:"),
     ],

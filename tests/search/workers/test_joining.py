@@ -18,7 +18,8 @@ from objectives.stopping.scoring_version import SCORING_VERSION
 from objectives.store.array_store import ArrayStore
 from search.creation import create_or_resume
 from search.home import claim_home
-from search.joining import join, refuse_other_versions
+from search.joining import join, refuse_changes, refuse_other_versions
+from search.launch_notes import launch_notes
 from search.open_sweep import OpenSweep
 from search.preparation import STORE_FOLDER
 from search.settings import RuntimeSettings
@@ -166,6 +167,39 @@ def test_whoever_joins_knows_the_operations_that_the_user_wrote(
         parse_policy(own)
     join(check_sweep(own_content), settings)
     assert [path.name for path in parse_policy(own).paths] == ["none", "own_stains:darker@high"]
+
+
+def test_auto_is_chosen_by_the_hardware_where_the_sweep_is_created_and_kept(
+    content: dict[str, Any], home: Path
+) -> None:
+    content["space"] = {"backbone": "small_cnn", "policy": ["none", "flip"]}
+    with_gpu = RuntimeSettings(home=home, visible_gpus="0")
+    without = RuntimeSettings(home=home, visible_gpus="-1")
+    first = opened(content, with_gpu)
+    assert first.file.space == {"base": "default", **content["space"]}
+    for later in (opened(content, without), join(check_sweep(content), without)):
+        assert later.file.space == first.file.space
+        [note] = launch_notes(check_sweep(content), later)
+        assert note.startswith("space: auto is default in this sweep")
+    assert launch_notes(first.file, first) == []
+    left_alone = {"sweep": "cpu", "workers": {"gpus_per_worker": 0}}
+    assert opened({**content, **left_alone}, with_gpu).file.space["base"] == "small"  # type: ignore[index]
+    assert opened({**content, "sweep": "none"}, without).file.space["base"] == "small"  # type: ignore[index]
+    changed = {**content["space"], "base": "small"}
+    with pytest.raises(InputError, match=r"space\.base: default -> small"):
+        opened({**content, "space": changed}, with_gpu)
+
+
+def test_a_space_that_was_narrowed_before_there_was_auto_goes_on_with_its_base(
+    content: dict[str, Any], home: Path
+) -> None:
+    settings = RuntimeSettings(home=home)
+    narrowed = {"backbone": "small_cnn", "policy": "none"}
+    first = opened({**content, "space": {"base": "default", **narrowed}}, settings)
+    older = replace(first.row, file=first.row.file.replace("  base: default\n", ""))
+    assert older.file != first.row.file
+    merged = refuse_changes(older, check_sweep({**content, "space": narrowed}))
+    assert merged.space == first.file.space
 
 
 def test_a_sweep_of_older_scoring_rules_is_joined_but_gets_no_trials(
