@@ -179,9 +179,9 @@ def test_auto_is_chosen_by_the_hardware_where_the_sweep_is_created_and_kept(
     assert first.file.space == {"base": "default", **content["space"]}
     for later in (opened(content, without), join(check_sweep(content), without)):
         assert later.file.space == first.file.space
-        [note] = launch_notes(check_sweep(content), later)
+        note, *_ = launch_notes(check_sweep(content), later)
         assert note.startswith("space: auto is default in this sweep")
-    assert launch_notes(first.file, first) == []
+    assert "space" not in " ".join(launch_notes(first.file, first))
     left_alone = {"sweep": "cpu", "workers": {"gpus_per_worker": 0}}
     assert opened({**content, **left_alone}, with_gpu).file.space["base"] == "small"  # type: ignore[index]
     assert opened({**content, "sweep": "none"}, without).file.space["base"] == "small"  # type: ignore[index]
@@ -200,6 +200,21 @@ def test_a_space_that_was_narrowed_before_there_was_auto_goes_on_with_its_base(
     assert older.file != first.row.file
     merged = refuse_changes(older, check_sweep({**content, "space": narrowed}))
     assert merged.space == first.file.space
+
+
+def test_classes_of_which_few_images_are_held_out_are_named(
+    content: dict[str, Any], home: Path
+) -> None:
+    found = opened(content, RuntimeSettings(home=home))
+    data, splits = found.prepared.data, found.prepared.splits
+    counts = np.bincount(data.labels[splits.holdout_rows], minlength=3)
+    assert 0 < counts.sum() < 30
+    shown = ", ".join(
+        f"{name} ({count or 'none'})"
+        for name, count in zip(data.class_names, counts.tolist(), strict=True)
+    )
+    [note] = launch_notes(found.file, found)
+    assert note.startswith(f"few images are held out of {shown}: ")
 
 
 def test_a_sweep_of_older_scoring_rules_is_joined_but_gets_no_trials(
