@@ -80,6 +80,13 @@ def test_the_best_line_has_trial_score_clean_and_shifted() -> None:
     assert best_line(document()) == "best: trial 7 with 0.6123 (clean 0.8000, shifted 0.4247)"
 
 
+def test_the_interval_of_the_best_is_labelled_as_that_of_a_chosen_trial() -> None:
+    best = {**document()["best"], "interval": [0.59, 0.63]}
+    assert best_line(document(best=best)).endswith(
+        ", 95 % interval 0.5900 to 0.6300 (optimistic, the best of 8)"
+    )
+
+
 def test_a_sweep_without_a_shift_shows_no_shifted_score() -> None:
     best = {"trial": 7, "score": 0.8, "clean": 0.8, "shifted": None}
     assert best_line(document(best=best)) == "best: trial 7 with 0.8000 (clean 0.8000)"
