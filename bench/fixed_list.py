@@ -36,7 +36,6 @@ HEADS: tuple[Point, ...] = (
         "clip_norm": 0.0,
         "loss": "focal",
         "focal_gamma": 2.0,
-        "focal_alpha": "none",
         "label_smoothing": 0.0,
         "class_weights": "balanced",
         "schedule": "constant",

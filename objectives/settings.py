@@ -1,9 +1,12 @@
 """The sections of a sweep file that decide what a trial does."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from spaces.errors import InputError
+from spaces.policy_text import policy_text
 
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
 ScoreKind = Literal["robust", "clean", "shifted"]
@@ -37,8 +40,17 @@ class ValidationSettings(Section):
     folds: int = Field(default=5, ge=2, le=20)
     metric: Metric = "accuracy"
     shift: str = "augmix+randaugment"
-    """Policy of the shifted validation view; ``none`` switches it off."""
+    """Policy of the shifted validation view, of one path that mixes no images; ``none`` switches
+    it off."""
     score: ScoreKind = "robust"
+
+    @field_validator("shift", mode="before")
+    @classmethod
+    def _write_short(cls, shift: Any) -> str:
+        try:
+            return policy_text(shift)
+        except InputError as error:
+            raise ValueError(str(error).rstrip(".")) from error
 
 
 class TrainSettings(Section):

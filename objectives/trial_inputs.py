@@ -1,6 +1,6 @@
 """What the stages of one trial read: views of its policy, features of them, fold by fold plans."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.views.rows import interleaved
 from objectives.views.views import Purpose, SharingCounts, ViewKey, Views
 from spaces.params import FeaturesName, TrialParams
+from spaces.policies import PolicyPath, parse_policy
 
 REFIT_DRAW = 1
 GALLERY_COLUMNS = 8
@@ -135,10 +136,13 @@ class TrialInputs:
         While one index lasts each row goes through all paths, so that several paths need no more
         passes than one; after ``train.views`` passes the indices begin again.
         """
-        paths = [self.params.policy]
+        paths = parse_policy(self.params.policy).paths
         n_indices = -(-self.context.train.views // len(paths))
         index = epoch // len(paths) % n_indices
-        return [self._key(path, self.params.strength, index, "train") for path in paths]
+        return [
+            self._key(path.name, self.params.strength, index * paths.count(path) + before, "train")
+            for path, before in zip(paths, _times_before(paths), strict=True)
+        ]
 
     def validation_features(
         self, cut: int | None = None
@@ -158,11 +162,11 @@ class TrialInputs:
         )
 
     def gallery_keys(self) -> tuple[ViewKey, ...]:
-        """Name the views that a gallery of the policy shows."""
-        return tuple(
-            self._key(self.params.policy, self.params.strength, index, "train")
-            for index in range(GALLERY_VIEWS)
-        )
+        """Name the views that a gallery of the policy shows: some of each path."""
+        n_paths = len(parse_policy(self.params.policy).paths)
+        epochs = range(0, GALLERY_VIEWS * n_paths, n_paths)
+        keys = dict.fromkeys(key for epoch in epochs for key in self._epoch_keys(epoch))
+        return tuple(keys)[: max(GALLERY_VIEWS, n_paths)]
 
     def gallery(self, keys: Iterable[ViewKey]) -> list[ImageArray]:
         """Give a few images as they are, then as each of some views shows them."""
@@ -177,3 +181,8 @@ class TrialInputs:
 
     def _key(self, policy: str, strength: str, index: int, purpose: Purpose) -> ViewKey:
         return self.views.key(policy, strength, index, purpose)
+
+
+def _times_before(paths: Sequence[PolicyPath]) -> list[int]:
+    """Count for each path how often it stands before: the same path twice needs two draws."""
+    return [paths[:place].count(path) for place, path in enumerate(paths)]

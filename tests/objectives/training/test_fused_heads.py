@@ -232,17 +232,6 @@ def test_a_fold_that_has_no_image_in_a_step_does_not_move() -> None:
     assert list(trained.counts.numpy()) == [0.0, 1.0]
 
 
-def test_batches_hold_every_row_once_and_the_same_share_of_each_fold() -> None:
-    fold_of = np.random.default_rng(0).permutation(np.arange(1003) % 5)
-    batches = shared_batches(fold_of, batch_size=64, n_folds=5, seed=3)
-    rows = batches[batches >= 0]
-    assert sorted(rows) == list(range(1003))
-    assert batches.shape[1] == 80
-    for batch in batches[:-1]:
-        assert np.bincount(fold_of[batch], minlength=5).max() <= 17
-        assert np.bincount(fold_of[batch], minlength=5).min() >= 15
-
-
 def test_noise_in_a_fold_leaves_its_own_head_bit_identical() -> None:
     params = TrialParams(
         backbone="mobilenet_0.25",
