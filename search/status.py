@@ -33,6 +33,9 @@ class TrialRecord:
     clean: float | None
     shifted: float | None
     fold_scores: Sequence[float]
+    interval: Sequence[float] | None
+    """Of the score, 95 %, seen alone; only a trial that was the best when it ended has one, and it
+    is optimistic."""
     stages: Mapping[str, int]
     """Epochs of each stage that the folds found, up to the one that the score comes from."""
     params: Mapping[str, Any]
@@ -155,6 +158,7 @@ def _record(trial: TrialPhases) -> TrialRecord:
         clean=shown.clean,
         shifted=shown.shifted,
         fold_scores=detail.get("fold_scores", []),
+        interval=detail.get("interval"),
         stages=detail.get("epochs", {}),
         params=shown.params or {},
         summaries=detail.get("summaries", {}),
@@ -187,6 +191,7 @@ def _leader(trial: TrialPhases) -> dict[str, Any]:
         "stage": stage_of(slot),
         "clean": slot.clean,
         "shifted": slot.shifted,
+        "interval": (slot.detail or {}).get("interval"),
         "params": dict(slot.params or {}),
         "run_id": slot.run_id,
         "device_s": trial.device_s,

@@ -49,6 +49,7 @@ def leaders(trials: Sequence[TrialPhases]) -> list[TrialPhases]:
 
 def stage_of(slot: Slot) -> Stage:
     """Name the stage in which a phase ends."""
-    if slot.phase == "finetune":
+    epochs = (slot.detail or {}).get("epochs") or {}
+    if slot.phase == "finetune" or epochs.keys() == {"finetune"}:
         return "finetune"
-    return "scratch" if "scratch" in ((slot.detail or {}).get("epochs") or {}) else "head"
+    return "scratch" if "scratch" in epochs else "head"

@@ -20,10 +20,10 @@ TRIAL_TAGS = (
     TagSpec(
         names.TAG_FINETUNE_ATTEMPT, "The same of fine-tuning, which counts its own.", FINETUNED
     ),
-    TagSpec(names.TAG_VERSIONS, "JSON: the libraries that scores depend on."),
+    TagSpec(names.TAG_VERSIONS, "JSON: the libraries and scoring rules that scores depend on."),
     TagSpec(names.TAG_DEVICE, "What its first stage was computed on."),
     TagSpec(names.TAG_WORKER, "The worker that ran its first stage."),
-    TagSpec(names.TAG_PAIR, "Backbone, weights, policy and strength: what trials can share."),
+    TagSpec(names.TAG_PAIR, "Backbone, weights, features, policy, strength: what is shared."),
     TagSpec(
         names.TAG_STATE,
         "`complete`, `pruned` or `failed`; fine-tuning, which comes after, does not change it.",

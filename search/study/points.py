@@ -12,7 +12,7 @@ from search.study.samplers import fixed, make_sampler
 from search.study.study import SweepStudy, suggest
 from search.sweep_file.sweep_file import SweepFile
 from spaces.params import TrialParams
-from spaces.space import Dimension, Space
+from spaces.space import Dimension, Space, Value
 
 
 class Points:
@@ -54,7 +54,14 @@ class Points:
     def _head(self, slot: Slot) -> tuple[Trial, TrialParams]:
         base = make_sampler(self._file.search, slot.number)
         trial = self._study("head").begin(slot, self._burst.sampler(base))
-        params = self._space.draw(lambda dimension: suggest(trial, dimension))
+
+        def draw(dimension: Dimension) -> Value:
+            return suggest(trial, dimension)
+
+        params = self._space.draw(draw)
+        if self._file.train.head_epochs == 0:
+            # Its first phase is fine-tuning.
+            params = self._space.draw_finetuning(params, draw)
         self._burst.note(trial)
         if "batch_size" not in params.model_fields_set:
             drawn = params.model_dump(exclude_unset=True)
@@ -63,7 +70,7 @@ class Points:
 
     def _finetuning(self, slot: Slot) -> tuple[Trial, TrialParams]:
         head = self._slots.one(slot.number)
-        params = TrialParams.model_validate(head.params)
+        params = TrialParams.of_trial(head.params or {})
         inputs = self._space.head_dimensions(params)
         own = {d.label for d in self._space.dimensions if d.stage == "finetune"}
         recipe = self._study("head").given(head)
@@ -72,7 +79,7 @@ class Points:
         base = make_sampler(self._file.search, slot.number, "finetune")
         trial = self._study("finetune").begin(slot, fixed(values, base))
 
-        def draw(dimension: Dimension) -> float | str:
+        def draw(dimension: Dimension) -> Value:
             return suggest(trial, dimension)
 
         for dimension in inputs:

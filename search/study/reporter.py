@@ -90,7 +90,7 @@ class TrialReporter:
         self._slot = slot
         self._slots = slots
         self._rules = rules
-        self._run = run
+        self._log = EpochLog(run, rules.n_folds)
         self._time_is_up = time_is_up
         self._on_progress = on_progress
         self._stage: Stage | None = None
@@ -122,8 +122,7 @@ class TrialReporter:
         row, is_new = self._slots.record_epoch(
             self._slot, stage, epoch, step=step, scores=values, mean=mean
         )
-        if is_new:
-            log_epoch(self._run, row, n_folds=self._rules.n_folds)
+        self._log.note(row, is_new=is_new)
         self._tell_progress(stage, epoch, mean)
         self.ending = self.ending or self._judge(row)
         return self.ending is None
@@ -151,15 +150,31 @@ class TrialReporter:
         self._on_progress({**doing, "folds": folds, "score": round(mean, 4)})
 
 
-def log_epoch(run: MetricSink, row: EpochRow, *, n_folds: int) -> None:
-    """Spool an epoch as it is stored, with its time: sending it again adds nothing to MLflow.
+class EpochLog:
+    """Spools epochs as they are stored, with their time: sent again, they add nothing to MLflow.
+
+    Folds that run one after another are reported by themselves, and once more when all have run;
+    of each fold an epoch is one step.
 
     Args:
         run: The trial's.
-        row: The epoch.
         n_folds: Of the sweep: the mean of an epoch in which all ran is one of the trial.
     """
-    scores = {int(fold): score for fold, score in row.scores.items()}
-    mean = row.mean if len(scores) == n_folds else None
-    numbers = epoch_metrics(cast("Stage", row.stage), scores, mean)
-    run.metrics(numbers, step=row.step, time_ms=row.recorded_ms)
+
+    def __init__(self, run: MetricSink, n_folds: int) -> None:
+        self._run = run
+        self._n_folds = n_folds
+        self._known: set[tuple[str, int, str]] = set()
+
+    def note(self, row: EpochRow, *, is_new: bool = True) -> None:
+        """Spool an epoch, if it is new."""
+        fresh = {
+            int(fold): score
+            for fold, score in row.scores.items()
+            if (row.stage, row.epoch, fold) not in self._known
+        }
+        self._known |= {(row.stage, row.epoch, fold) for fold in row.scores}
+        if is_new:
+            mean = row.mean if len(row.scores) == self._n_folds else None
+            numbers = epoch_metrics(cast("Stage", row.stage), fresh, mean)
+            self._run.metrics(numbers, step=row.step, time_ms=row.recorded_ms)

@@ -20,11 +20,12 @@ from mlruns_config.outbox.outbox import Outbox, RunSpool
 from objectives.records import TrialResult
 from search.open_sweep import OpenSweep
 from search.storage.records import Slot
-from search.study.reporter import log_epoch
+from search.study.reporter import EpochLog
 from search.trial_detail import TrialFindings
 from search.trial_phases import TrialPhases, stage_of
-from search.workers.provenance import git_commit, library_versions
+from search.workers.provenance import git_commit, score_versions
 from spaces.params import FINETUNE_NAMES, TrialParams
+from spaces.policy_text import takes_strength
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,20 @@ class RunRecord:
             self.run.tags(finetuning_begun_tags(device=device, worker=worker_id))
         self._note("running")
         # With their own times: what MLflow has already, it drops.
+        log = EpochLog(self.run, self.opened.prepared.splits.n_folds)
         for row in self.opened.slots.epochs(self.slot.number):
-            log_epoch(self.run, row, n_folds=self.opened.prepared.splits.n_folds)
+            log.note(row)
 
     def _begin_trial(self, worker_id: str, device: str) -> None:
         params = self._params()
         # MLflow lets no parameter change: what is drawn later is logged later.
-        self.run.params({k: v for k, v in params.model_dump().items() if k not in FINETUNE_NAMES})
+        later = set(FINETUNE_NAMES) - params.model_fields_set
+        self.run.params(params.model_dump(exclude=later))
         self.run.params(sweep_params(self.opened.file.model_dump(mode="json")))
         self.run.tags(
             begun_tags(
                 self.opened.origin(int(self.slot.trial or 0)),
-                versions=library_versions(),
+                versions=score_versions(),
                 device=device,
                 worker=worker_id,
                 pair=params.pair,
@@ -87,7 +90,7 @@ class RunRecord:
         self.run.dataset(self.opened.dataset())
 
     def _params(self) -> TrialParams:
-        return TrialParams.model_validate(self.slot.params)
+        return TrialParams.of_trial(self.slot.params or {})
 
     def end(self, ended: Slot, folder: Path) -> None:
         """Log how the phase ended, what it found, and its files.
@@ -155,7 +158,7 @@ def save_oof(opened: OpenSweep, result: TrialResult, folder: Path) -> None:
 def run_name(slot: Slot) -> str:
     """Name a run so that a person can read the list."""
     params: Mapping[str, Any] = slot.params or {}
-    policy, strength = params.get("policy", "none"), params.get("strength", "medium")
-    shown = policy if policy == "none" else f"{policy} {strength}"
+    policy, strength = str(params.get("policy", "none")), params.get("strength", "medium")
+    shown = f"{policy} {strength}" if takes_strength(policy) else policy
     parts = [params.get("backbone"), shown, params.get("optimizer", "adamw")]
     return f"{slot.trial:03d} " + (", ".join(map(str, parts)) if params else "not begun")

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -13,6 +13,7 @@ from optuna.trial import Trial
 
 from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.system_metrics import SystemMetrics
+from objectives.evaluation.oof_interval import oof_interval
 from objectives.records import Objective, Phase, TrialResult
 from objectives.stopping.divergence import refuse_divergence
 from objectives.trial_summary import summary_json
@@ -239,18 +240,38 @@ class Worker:
                 raise
             _logger.exception("trial %d failed in phase %s", slot.trial, slot.phase)
             return "failed", {"reason": reason_of(error)}
-        detail = self._detail(slot, result)
-        reason = _reason(slot.phase, result, reporter)
         ending = _ending(result, reporter, n_folds=self._opened.file.validation.folds)
+        reason = _reason(slot.phase, result, reporter)
+        detail = self._detail(slot, result)
+        if ending == "done":
+            detail |= self._interval_of_best(result)
         return ending, {**_scores(result), "detail": detail, "reason": reason}
 
-    def _detail(self, slot: Slot, result: TrialResult) -> Mapping[str, Any]:
+    def _detail(self, slot: Slot, result: TrialResult) -> dict[str, Any]:
         """Give what is kept besides the scores; a refit of fine-tuning needs the heads' epochs."""
         detail = summary_json(result)
         if slot.phase == "head":
             return detail
         before = TrialDetail.of(self._slots.one(slot.number)).epochs
         return {**detail, "epochs": {**before, **detail["epochs"]}}
+
+    def _interval_of_best(self, result: TrialResult) -> dict[str, Any]:
+        """Give the interval of a score above all others: it takes a second, and the rest need none.
+
+        The best trial of a sweep was the best when it ended.
+        """
+        done = (slot for slot in self._slots.all() if slot.state == "done")
+        if any(slot.score is not None and slot.score >= result.score for slot in done):
+            return {}
+        data, splits = self._opened.prepared.data, self._opened.prepared.splits
+        interval = oof_interval(
+            result,
+            data.labels[splits.rows],
+            groups=splits.groups[splits.rows],
+            validation=self._opened.file.validation,
+            seed=self._opened.file.search.seed,
+        )
+        return {"interval": list(interval)}
 
     def _reporter(self, slot: Slot, trial: Trial, run: RunSpool) -> TrialReporter:
         return TrialReporter(

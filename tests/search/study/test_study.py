@@ -286,7 +286,7 @@ def test_a_burst_whose_first_trial_fails_ends(storage: Storage) -> None:
 def test_an_enqueued_pair_interrupts_a_burst_without_ending_it(storage: Storage) -> None:
     study, slots = open_study(storage)
     burst = Burst(SPACE, length=3, random_trials=0)
-    pairs: list[tuple[str, str, str, str]] = []
+    pairs: list[tuple[str, ...]] = []
     for index in range(4):
         if index == 1:
             other = next(b for b in ("a", "b", "c") if b != pairs[0][0])

@@ -1,7 +1,8 @@
 """A slot for each phase of a trial: fine-tuning has one of its own.
 
 A trial that an earlier foldsweep has fine-tuned to a better score becomes two slots: the score of
-its heads, and what it found in the end. The learning rate of fine-tuning was a share of the first.
+its heads, and what it found in the end. The learning rate of fine-tuning was a share of the first;
+heads read the last feature map alone.
 """
 
 from collections.abc import Mapping
@@ -74,7 +75,8 @@ def _params(params: Row | None) -> Row | None:
     if params is None:
         return None
     rate = params.get("learning_rate", _OLD_RATE) * params.get("finetune_lr_factor", _OLD_FACTOR)
-    own = {"finetune_fraction": _OLD_FRACTION, **params, "finetune_learning_rate": rate}
+    own = {"finetune_fraction": _OLD_FRACTION, "features": "last", **params}
+    own["finetune_learning_rate"] = rate
     return {name: value for name, value in own.items() if name != "finetune_lr_factor"}
 
 
