@@ -71,10 +71,11 @@ class TrialParams(BaseModel):
     warmup_fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of the cosine schedule's steps in which the rate rises linearly from zero."""
 
+    batch_size: int = Field(default=64, ge=1)
+
     finetune_fraction: float = Field(default=0.3, ge=0.0, le=1.0)
     """Share of the backbone's layers, from the top, that fine-tuning unfreezes."""
     finetune_learning_rate: float = Field(default=1e-4, gt=0.0)
-    batch_size: int = Field(default=64, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -107,6 +108,10 @@ class TrialParams(BaseModel):
     def of_trial(cls, values: Mapping[str, Any]) -> Self:
         """Read the values that a trial ran with, perhaps when more combinations were allowed."""
         return cls.model_validate(values, context=_HAS_RUN)
+
+    def decided_values(self) -> dict[str, Any]:
+        """Give every value, those of fine-tuning only if it has begun."""
+        return self.model_dump(exclude=set(FINETUNE_NAMES) - self.model_fields_set)
 
     @property
     def pair(self) -> tuple[str, ...]:

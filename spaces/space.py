@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from spaces.errors import InputError, unknown_name
-from spaces.params import TrialParams
+from spaces.params import FINETUNE_NAMES, TrialParams
 from spaces.policy_text import policy_text
 
 Value = str | int | float | bool
@@ -106,6 +106,8 @@ class Space:
             The head's point with fine-tuning's own parameters, checked.
         """
         chosen = head.model_dump(exclude_unset=True)
+        # What the space does not draw is from now on as decided as what it does.
+        chosen |= head.model_dump(include=set(FINETUNE_NAMES))
         for dimension in self.dimensions:
             if dimension.stage == "finetune" and dimension.exists(chosen):
                 chosen[dimension.name] = suggest(dimension)

@@ -53,6 +53,11 @@ TRIAL_ARTIFACTS = (
     ArtifactSpec("policy_gallery.jpg", "Some images as the augmentation shows them.", BUILT_IN),
     ArtifactSpec("worst_mistakes.jpg", "The surest wrong answers.", BUILT_IN),
 )
+FOLD_HEADS = ArtifactSpec(
+    "fold_heads.npz",
+    "Weights of each fold's head, with which fine-tuning begins.",
+    "a pretrained backbone, built-in objective",
+)
 FINETUNE_ARTIFACT = ArtifactSpec(
     "finetune/{artifact}",
     "Any of these of the fine-tuned network, beside those of the heads.",
@@ -64,7 +69,7 @@ TRIAL = RunDescription(
     params=(*TRIAL_PARAMS, *FINETUNE_PARAMS, SWEEP_PARAM),
     tags=TRIAL_TAGS,
     metrics=TRIAL_METRICS,
-    artifacts=(*TRIAL_ARTIFACTS, FINETUNE_ARTIFACT, OWN_ARTIFACT),
+    artifacts=(*TRIAL_ARTIFACTS, FOLD_HEADS, FINETUNE_ARTIFACT, OWN_ARTIFACT),
 )
 
 

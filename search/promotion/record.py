@@ -62,7 +62,7 @@ def open_run(opened: OpenSweep, candidate: Candidate) -> Iterator[PromotionRun]:
 
 def _describe(run: PromotionRun, opened: OpenSweep, candidate: Candidate) -> None:
     """Log what is known before training."""
-    run.write(params=candidate.params.model_dump())
+    run.write(params=candidate.params.decided_values())
     run.dataset(opened.dataset())
 
 

@@ -62,8 +62,7 @@ class RunRecord:
         if self.slot.phase == "head":
             self._begin_trial(worker_id, device)
         else:
-            values = self._params().model_dump()
-            self.run.params({name: values[name] for name in FINETUNE_NAMES})
+            self.run.params(self._params().model_dump(include=set(FINETUNE_NAMES)))
             self.run.tags(finetuning_begun_tags(device=device, worker=worker_id))
         self._note("running")
         # With their own times: what MLflow has already, it drops.
@@ -74,8 +73,7 @@ class RunRecord:
     def _begin_trial(self, worker_id: str, device: str) -> None:
         params = self._params()
         # MLflow lets no parameter change: what is drawn later is logged later.
-        later = set(FINETUNE_NAMES) - params.model_fields_set
-        self.run.params(params.model_dump(exclude=later))
+        self.run.params(params.decided_values())
         self.run.params(sweep_params(self.opened.file.model_dump(mode="json")))
         self.run.tags(
             begun_tags(

@@ -9,7 +9,7 @@ from optuna.trial import Trial
 
 from search.storage.records import Slot, SlotLostError
 from search.storage.storage import open_storage
-from search.study.reporter import RaceRules, TrialReporter
+from search.study.reporter import EpochLog, RaceRules, TrialReporter
 from search.study.samplers import make_sampler
 from search.study.study import SweepStudy
 from search.sweep_file.sections import SearchSettings
@@ -135,6 +135,23 @@ def test_folds_that_run_one_after_another_are_logged_but_do_not_race(race: Race)
             assert reporter.report("finetune", epoch, {fold: 0.1})
     assert race.values(trial) == {}
     assert [values for _, values in race.run.written][-1] == {"finetune/score_fold_1": 0.1}
+
+
+def test_a_fold_that_ran_alone_before_all_ran_together_has_one_step_an_epoch(race: Race) -> None:
+    reporter, _, _ = race.enter(pruned=False)
+    for values in ({0: 0.25}, {1: 0.5}, {0: 0.25, 1: 0.5}):
+        for epoch in (0, 1):
+            assert reporter.report("finetune", epoch, values)
+    one = {"finetune/score_fold_0": 0.25}
+    other = {"finetune/score_fold_1": 0.5}
+    both = {"finetune/score": 0.375}
+    assert [v for _, v in race.run.written] == [one, one, other, other, both, both]
+    # So it is for whoever tells MLflow once more what is stored.
+    again = Run()
+    log = EpochLog(again, n_folds=2)
+    for row in race.slots.epochs(0):
+        log.note(row)
+    assert sorted(again.written, key=str) == sorted(race.run.written, key=str)
 
 
 def test_every_fold_is_logged_with_the_mean(race: Race) -> None:

@@ -42,14 +42,7 @@ def two_phases(content: dict[str, Any], signal_folder: Path) -> dict[str, Any]:
             "finetune_epochs": FINETUNE_EPOCHS,
             "finetune_top": 0.25,
         },
-        "space": {"base": "small", "backbone": "mobilenet_0.25", "policy": ["none", "flip"]},
     }
-
-
-@pytest.fixture(autouse=True)
-def random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No weights are read: nothing of a network is built here."""
-    monkeypatch.setattr("objectives.networks.weights_files.check_backbones", lambda *_: None)
 
 
 def order(signal_folder: Path) -> list[tuple[int, str]]:
