@@ -57,9 +57,9 @@ def test_weights_left_out_are_those_that_there_are() -> None:
 
 def test_classes_are_balanced_once_in_any_trial_but_one_that_has_run() -> None:
     both = {"backbone": "b", "focal_alpha": "balanced", "class_weights": "balanced"}
-    assert TrialParams(**both, loss="cross_entropy").class_weights == "balanced"  # type: ignore[arg-type]
+    assert TrialParams(**both, loss="cross_entropy").class_weights == "balanced"
     with pytest.raises(InputError, match="Set one of them to 'none'"):
-        TrialParams(**both, loss="focal")  # type: ignore[arg-type]
+        TrialParams(**both, loss="focal")
     assert TrialParams.of_trial({**both, "loss": "focal"}).focal_alpha == "balanced"
 
 
