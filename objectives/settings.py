@@ -13,6 +13,9 @@ ScoreKind = Literal["robust", "clean", "shifted"]
 SHIFT_STRENGTH: Final = "medium"
 """At which the shift is drawn, for validation and for the holdout alike."""
 
+MOST_FEATURES: Final = 8192
+"""Numbers that deep features of one image have at most."""
+
 
 class Section(BaseModel):
     """Frozen and closed: a key that is not known is refused."""
@@ -56,11 +59,14 @@ class ValidationSettings(Section):
 class TrainSettings(Section):
     """How long a trial trains."""
 
-    head_epochs: int = Field(default=20, ge=0, le=10_000)
+    head_epochs: int = Field(default=40, ge=0, le=10_000)
+    views: int = Field(default=20, ge=1, le=10_000)
+    """Distinct draws of the augmentation; epochs go round them."""
     finetune_epochs: int = Field(default=10, ge=0, le=10_000)
     finetune_top: float = Field(default=0.25, gt=0.0, le=1.0)
     """Share of the head-stage scores seen so far that goes on to fine-tuning."""
-    patience: int = Field(default=3, ge=0, le=10_000)
-    """Epochs without a better score after which a fold stops; 0 never stops early."""
+    patience: int = Field(default=5, ge=0, le=10_000)
+    """Epochs without a better mean of the folds after which a stage ends; 0 never stops early, and
+    under a cosine schedule none does."""
     batch_size: int = Field(default=64, ge=1, le=100_000)
     """Images a step, where the space has no ``batch_size`` of its own."""

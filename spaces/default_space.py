@@ -76,6 +76,7 @@ def _space(*backbones: str) -> Space:
         (
             _choice("backbone", *backbones),
             _choice("weights", "imagenet", when={"backbone": pretrained}),
+            _choice("features", "deep", when={"backbone": pretrained}),
             _choice("policy", *_POLICIES),
             _choice("strength", "low", "medium", "high", when={"policy": _WITH_STRENGTH}),
             _choice("dense_units", 0, 128, 256),

@@ -19,14 +19,16 @@ from spaces.policy_text import policy_text, takes_strength
 OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
 ScheduleName = Literal["constant", "cosine"]
+FeaturesName = Literal["last", "deep"]
 _HAS_RUN = {"has_run": True}
 
 
 class TrialParams(BaseModel):
     """What a trial tries; a name that its optimizer, loss or schedule does not use is ignored.
 
-    ``policy`` and ``strength`` name the augmentation, ``backbone`` and ``weights`` the network:
-    together they are the *pair* that decides which work trials can share.
+    ``policy`` and ``strength`` name the augmentation, ``backbone``, ``weights`` and ``features``
+    the network and what is read of it: together they are the *pair* that decides which work trials
+    can share.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +37,8 @@ class TrialParams(BaseModel):
     weights: str = ""
     """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file; left
     out, ``imagenet`` where Keras has such weights and else ``none``."""
+    features: FeaturesName = "deep"
+    """What a head reads: the average of the last feature map, or those of inner layers as well."""
     policy: str = "none"
     """In the short form of :mod:`spaces.policy_text`, whatever form it was given in."""
     strength: Literal["low", "medium", "high"] = "medium"
@@ -73,11 +77,14 @@ class TrialParams(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _choose_weights(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("weights"):
-            backbone = BACKBONES.get(str(values.get("backbone")))
-            weights = "imagenet" if backbone and backbone.weights_file else "none"
-            return {**values, "weights": weights}
-        return values
+        if not isinstance(values, dict):
+            return values
+        backbone = BACKBONES.get(str(values.get("backbone")))
+        weights = "imagenet" if backbone and backbone.weights_file else "none"
+        chosen = {**values, "weights": values.get("weights") or weights}
+        # Nothing is frozen then: what inner layers have learnt on other images is nothing.
+        untrained = {"features": "last"} if chosen["weights"] == "none" else {}
+        return {**untrained, **chosen}
 
     @field_validator("policy", mode="before")
     @classmethod
@@ -101,6 +108,6 @@ class TrialParams(BaseModel):
 
     @property
     def pair(self) -> tuple[str, ...]:
-        """Backbone, weights, policy and its strength, if it takes one: what trials can share."""
+        """Backbone, weights, features, policy and its strength, if it takes one: what is shared."""
         strength = (self.strength,) if takes_strength(self.policy) else ()
-        return (self.backbone, self.weights, self.policy, *strength)
+        return (self.backbone, self.weights, self.features, self.policy, *strength)

@@ -11,7 +11,7 @@ from spaces.params import TrialParams
 from spaces.policy_text import policy_text
 
 Value = str | int | float | bool
-PAIR_NAMES = ("backbone", "weights", "policy", "strength")
+PAIR_NAMES = ("backbone", "weights", "features", "policy", "strength")
 
 
 @dataclass(frozen=True)

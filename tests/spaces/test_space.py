@@ -140,9 +140,9 @@ def test_auto_stands_for_the_space_that_is_chosen_and_nothing_else_does(
         ("spaces.errors:InputError", "not a spaces.space.Space"),
     ],
 )
-def test_a_wrong_space_is_refused_with_what_to_change(spec: object, message: str) -> None:
+def test_a_wrong_space_is_refused_with_what_to_change(spec: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        resolve_space(on_base(spec, "small"))  # type: ignore[arg-type]
+        resolve_space(on_base(spec, "small"))
     assert message in str(caught.value)
 
 
@@ -168,9 +168,9 @@ def test_recipes_lie_in_both_spaces(name: str) -> None:
         ),
     ],
 )
-def test_a_wrong_recipe_is_refused(recipe: object, message: str) -> None:
+def test_a_wrong_recipe_is_refused(recipe: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        resolve_recipe(recipe, SPACES["small"])  # type: ignore[arg-type]
+        resolve_recipe(recipe, SPACES["small"])
     assert message in str(caught.value)
 
 
