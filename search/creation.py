@@ -21,8 +21,8 @@ from spaces.space import Space, Value
 def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     """Check everything, then make the sweep of that name, or go on with it.
 
-    Keys that the file leaves out keep the values of the sweep that exists. Its budget becomes that
-    of the file, and its recipes are put into the queue.
+    Keys that the file leaves out keep the values of the sweep that exists, limits of its budget
+    too. The recipes are put into the queue.
 
     Args:
         file: With an absolute data path.
@@ -33,6 +33,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
             a way that affects scores. No sweep has been made then.
         UnavailableError: If the storage or MLflow does not answer.
     """
+    limits = file.budget.model_dump(exclude_unset=True)
     found = None
     if storage_exists(settings.storage_url):
         found = open_storage(settings.storage_url).sweeps.find(file.sweep)
@@ -48,9 +49,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     with machine_lock(settings.home, f"sweep-{file.sweep}"):
         row, prepared = _prepared(file, settings, tracking, storage)
         opened = OpenSweep(file, settings, tracking, storage, row, space, prepared)
-        storage.sweeps.resume(
-            row.id, file.as_written(), versions=library_versions(), budget=file.budget.limits
-        )
+        storage.sweeps.resume(row.id, file.as_written(), versions=library_versions(), limits=limits)
         with replacing(opened.folder / "sweep.yaml") as written:
             written.write(file.as_written().encode())
     opened.enqueue(points)
