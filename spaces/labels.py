@@ -33,10 +33,10 @@ def labelled(point: Mapping[str, Value], space: Space) -> dict[str, Value]:
     unused = {**point}
     for dimension in _within_reach(point, space):
         reached.add(dimension.name)
-        key = _key_of(dimension, point)
-        if key is not None:
-            found[dimension.label] = _inside(dimension, key, point)
-            unused.pop(key, None)
+        own = _key_of(dimension, point)
+        if own is not None:
+            found[dimension.label] = _inside(dimension, own, point)
+            unused.pop(own, None)
     for key in unused:
         if key in reached or not _holds_anyway(key, point):
             raise _applies_to_none(key, point[key], space)
