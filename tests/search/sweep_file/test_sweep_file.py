@@ -349,7 +349,7 @@ def test_what_was_put_over_a_stored_sweep_can_be_stored_and_put_over_again() -> 
 @pytest.mark.parametrize(
     ("section", "value", "shown"),
     [
-        ("train", {"head_epochs": 10}, "train.head_epochs: 20 -> 10"),
+        ("train", {"head_epochs": 10}, "train.head_epochs: 40 -> 10"),
         ("validation", {"folds": 3}, "validation.folds: 5 -> 3"),
         ("search", {"seed": 1}, "search.seed: 0 -> 1"),
         ("search", {"pruner": "none"}, "search.pruner: percentile -> none"),
