@@ -169,6 +169,7 @@ class PlainFolds:
             epochs=stage.n_epochs,
             steps_per_epoch=n_steps,
             class_weight=class_weight(params, self._labels[rows], self._n_classes),
+            shuffle=False,  # The batches are.
             verbose=0,
             **watching,
         )

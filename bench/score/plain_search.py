@@ -7,7 +7,6 @@ A median pruner gives up trials between folds.
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import Any, Protocol
@@ -60,6 +59,7 @@ class PlainSearch:
     ) -> None:
         self._folds, self._n_folds = folds, n_folds
         self._weights, self._folder, self._began_s = weights, folder, began_s
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
             direction="maximize",
             sampler=optuna.samplers.TPESampler(seed=SEED),
@@ -75,8 +75,7 @@ class PlainSearch:
             What averages the folds' models of the best trial, once for each trial that became the
             best.
         """
-        with suppress(TimeIsUpError):
-            self._study.optimize(self._objective, callbacks=[self._note_best])
+        self._study.optimize(self._objective, callbacks=[self._note_best])
         return self._found
 
     def refitted(self, last: Candidate) -> Candidate:
@@ -105,6 +104,13 @@ class PlainSearch:
         ]
 
     def _objective(self, trial: optuna.Trial) -> float:
+        try:
+            return self._mean_of_folds(trial)
+        except TimeIsUpError:
+            self._study.stop()
+            raise optuna.TrialPruned from None
+
+    def _mean_of_folds(self, trial: optuna.Trial) -> float:
         point = self._point(trial)
         fitted: list[FittedFold] = []
         for fold in range(self._n_folds):
