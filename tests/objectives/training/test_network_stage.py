@@ -39,7 +39,9 @@ def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> lis
         "sgd": keras.optimizers.SGD(params.learning_rate, momentum=0.9, nesterov=True),
     }
     network.model.compile(
-        optimizers[params.optimizer], keras.losses.CategoricalCrossentropy(from_logits=True)
+        optimizers[params.optimizer],
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,  # XLA compiles for every number of rows, for longer than all else takes.
     )
     for epoch in range(N_EPOCHS):
         batches = shared_batches(

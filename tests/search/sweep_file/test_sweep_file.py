@@ -24,7 +24,8 @@ DESIGN = """
 sweep: blood-cells
 data: {path: training_set.npz, image_px: 96, exclude: audit, holdout: 0.15}
 validation: {folds: 5, metric: accuracy, shift: augmix+randaugment, score: robust}
-train: {head_epochs: 20, finetune_epochs: 10, finetune_top: 0.25, patience: 3, batch_size: 64}
+train: {head_epochs: 40, views: 20, finetune_epochs: 10, finetune_top: 0.25, patience: 5,
+  batch_size: 64}
 space: auto
 recipes: []
 search: {sampler: tpe, pruner: percentile, burst: 6, seed: 0}
