@@ -17,7 +17,7 @@ TRIAL_TAGS = (
     ),
     TagSpec(names.TAG_KEY, "The sweep's id and the trial: one run of MLflow for each."),
     TagSpec(names.TAG_ATTEMPT, "The latest attempt; what earlier ones still say is left out."),
-    TagSpec(names.TAG_VERSIONS, "JSON: the libraries that scores depend on."),
+    TagSpec(names.TAG_VERSIONS, "JSON: the libraries and scoring rules that scores depend on."),
     TagSpec(names.TAG_DEVICE, "What the trial was computed on."),
     TagSpec(names.TAG_WORKER, "The worker that began it."),
     TagSpec(names.TAG_PAIR, "Backbone, weights, policy and strength: what trials can share."),
