@@ -13,6 +13,9 @@ ScoreKind = Literal["robust", "clean", "shifted"]
 SHIFT_STRENGTH: Final = "medium"
 """At which the shift is drawn, for validation and for the holdout alike."""
 
+MOST_FEATURES: Final = 8192
+"""Numbers that deep features of one image have at most."""
+
 
 class Section(BaseModel):
     """Frozen and closed: a key that is not known is refused."""

@@ -20,7 +20,7 @@ TRIAL_TAGS = (
     TagSpec(names.TAG_VERSIONS, "JSON: the libraries and scoring rules that scores depend on."),
     TagSpec(names.TAG_DEVICE, "What the trial was computed on."),
     TagSpec(names.TAG_WORKER, "The worker that began it."),
-    TagSpec(names.TAG_PAIR, "Backbone, weights, policy and strength: what trials can share."),
+    TagSpec(names.TAG_PAIR, "Backbone, weights, features, policy, strength: what is shared."),
     TagSpec(names.TAG_STATE, "`complete`, `pruned` or `failed`.", "it has ended"),
     TagSpec(names.TAG_REASON, "Why it ended early or failed.", "it did"),
     TagSpec(names.TAG_GIT_COMMIT, "Commit of the folder it was started in.", "in a repository"),

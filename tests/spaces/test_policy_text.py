@@ -86,9 +86,9 @@ def test_a_policy_takes_a_strength_if_any_operation_carries_none(text: str, take
 def test_the_strength_is_no_part_of_what_a_policy_with_strengths_shares() -> None:
     carrying = {
         TrialParams(backbone="b", policy="flip@low", strength=s).pair for s in ("low", "high")
-    }  # type: ignore[arg-type]
+    }
     assert len(carrying) == 1
-    taking = {TrialParams(backbone="b", policy="flip", strength=s).pair for s in ("low", "high")}  # type: ignore[arg-type]
+    taking = {TrialParams(backbone="b", policy="flip", strength=s).pair for s in ("low", "high")}
     assert len(taking) == 2
 
 

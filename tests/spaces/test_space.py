@@ -57,9 +57,9 @@ def test_weights_left_out_are_those_that_there_are() -> None:
 
 def test_classes_are_balanced_once_in_any_trial_but_one_that_has_run() -> None:
     both = {"backbone": "b", "focal_alpha": "balanced", "class_weights": "balanced"}
-    assert TrialParams(**both, loss="cross_entropy").class_weights == "balanced"  # type: ignore[arg-type]
+    assert TrialParams(**both, loss="cross_entropy").class_weights == "balanced"
     with pytest.raises(InputError, match="Set one of them to 'none'"):
-        TrialParams(**both, loss="focal")  # type: ignore[arg-type]
+        TrialParams(**both, loss="focal")
     assert TrialParams.of_trial({**both, "loss": "focal"}).focal_alpha == "balanced"
 
 
@@ -140,9 +140,9 @@ def test_auto_stands_for_the_space_that_is_chosen_and_nothing_else_does(
         ("spaces.errors:InputError", "not a spaces.space.Space"),
     ],
 )
-def test_a_wrong_space_is_refused_with_what_to_change(spec: object, message: str) -> None:
+def test_a_wrong_space_is_refused_with_what_to_change(spec: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        resolve_space(on_base(spec, "small"))  # type: ignore[arg-type]
+        resolve_space(on_base(spec, "small"))
     assert message in str(caught.value)
 
 
@@ -168,9 +168,9 @@ def test_recipes_lie_in_both_spaces(name: str) -> None:
         ),
     ],
 )
-def test_a_wrong_recipe_is_refused(recipe: object, message: str) -> None:
+def test_a_wrong_recipe_is_refused(recipe: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        resolve_recipe(recipe, SPACES["small"])  # type: ignore[arg-type]
+        resolve_recipe(recipe, SPACES["small"])
     assert message in str(caught.value)
 
 
