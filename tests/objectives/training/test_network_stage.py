@@ -42,7 +42,9 @@ def _separate_run(
         "sgd": keras.optimizers.SGD(params.learning_rate, momentum=0.9, nesterov=True),
     }
     model.compile(
-        optimizers[params.optimizer], keras.losses.CategoricalCrossentropy(from_logits=True)
+        optimizers[params.optimizer],
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,  # XLA compiles for every number of rows, for longer than all else takes.
     )
     for epoch in range(N_EPOCHS):
         batches = shared_batches(

@@ -103,7 +103,24 @@ def test_the_status_and_the_leaderboard_of_a_stored_database_are_read(stored: St
         (0, 0.451),
         (1, 0.674),
     ]
+    assert [(record.head_score, record.finetuned) for record in records] == [
+        (records[0].score, True),
+        (records[1].score, False),
+        (records[2].score, False),
+    ]
     assert [worker.state for worker in stored.workers(row.id).all()] == ["left"]
+
+
+def test_the_phases_of_a_stored_database_are_read(stored: Storage) -> None:
+    row = stored.sweeps.find("tiny")
+    assert row is not None
+    phases = stored.slots(row.id).phases()
+    # As they stand in the file.
+    assert [(p.number, p.stage, round(p.score, 4), p.goes_on, p.ended_at) for p in phases] == [
+        (0, "head", 0.669, True, 1795559738.27),
+        (1, "head", 0.5663, False, 1795559738.84),
+        (2, "head", 0.5111, False, 1795559739.51),
+    ]
 
 
 def test_the_promotions_of_a_stored_database_are_read(stored: Storage) -> None:
@@ -127,7 +144,7 @@ def test_the_study_of_a_stored_database_agrees_with_its_slots(stored: Storage) -
 def test_a_stored_sweep_can_be_given_more_trials(stored: Storage) -> None:
     row = stored.sweeps.find("tiny")
     assert row is not None
-    stored.sweeps.change_budget(row.id, Budget(5))
+    stored.sweeps.change_budget(row.id, {"trials": 5})
     assert stored.slots(row.id).counts()["free"] == 2
     slot = stored.slots(row.id).claim("w")
     assert slot is not None
