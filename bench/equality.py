@@ -71,7 +71,7 @@ def compare_accuracies(
         ``mean_abs_delta`` and ``mean_delta`` (ours less plain) of the clean out-of-fold accuracy,
         the same under the shift, and every trial.
     """
-    problem = _problem(data, size, folder)
+    problem = lay_out(data, size, folder)
     trials = []
     for pair in dict.fromkeys(point.pair for point in points):
         mine = [point for point in points if point.pair == pair]
@@ -182,7 +182,8 @@ class PlainPair:
         return model
 
 
-def _problem(data: Path, size: Size, folder: Path) -> Problem:
+def lay_out(data: Path, size: Size, folder: Path) -> Problem:
+    """Prepare the images and deal them into folds; nothing is held out."""
     store = ArrayStore(folder / "images", max_bytes=2**62)
     images = prepare(load_source(data), size.image_px, store)
     rows = np.arange(len(images.labels))
