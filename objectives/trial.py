@@ -10,8 +10,6 @@ import numpy as np
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions, summarise
 from objectives.fold_heads import Heads, read_heads, write_heads
-from objectives.networks.cuts import find_cut
-from objectives.networks.network import Network, build_network, freeze_below
 from objectives.records import (
     FloatArray,
     Sharing,
@@ -23,6 +21,7 @@ from objectives.records import (
     ViewSummary,
 )
 from objectives.stopping.early_stopping import patience_of
+from objectives.training.compiled_network import CompiledNetwork, kept_network
 from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
 from objectives.training.network_stage import NetworkTrainer
 from objectives.training.stages import FoldTrainer, run_stage
@@ -115,8 +114,14 @@ class _Trial:
             return self._stage("head", trainer, n_epochs), trainer.best_heads()
 
     def _network(self, stage: Stage, n_epochs: int, heads: Heads) -> bool:
-        network = stage_network(self.params, self.inputs, stage)
-        with network_trainer(network, self.inputs, stage, n_epochs, heads) as trainer:
+        compiled = kept_network(
+            self.params,
+            stage,
+            image_px=self.inputs.image_px,
+            n_classes=self.inputs.n_classes,
+            seed=self.context.seed,
+        )
+        with network_trainer(compiled, self.inputs, stage, n_epochs, heads) as trainer:
             return self._stage(stage, trainer, n_epochs)
 
     def _stage(self, stage: Stage, trainer: FoldTrainer, n_epochs: int) -> bool:
@@ -172,19 +177,9 @@ def _sharing(counts: SharingCounts) -> Sharing:
     )
 
 
-def stage_network(params: TrialParams, inputs: TrialInputs, stage: Stage) -> Network:
-    """Build the network of a stage, its frozen part frozen."""
-    network = build_network(
-        params, image_px=inputs.image_px, n_classes=inputs.n_classes, seed=inputs.context.seed
-    )
-    if stage == "finetune":
-        freeze_below(network.backbone, params.finetune_fraction)
-    return network
-
-
 @contextmanager
 def network_trainer(
-    network: Network,
+    compiled: CompiledNetwork,
     inputs: TrialInputs,
     stage: Stage,
     n_epochs: int,
@@ -193,7 +188,7 @@ def network_trainer(
     """Lay out the training of a stage's network: what is frozen is computed once for all folds.
 
     Args:
-        network: From :func:`stage_network`.
+        compiled: The stage's network.
         inputs: What the trial reads.
         stage: ``finetune`` or ``scratch``.
         n_epochs: Epochs that will be trained; the schedule's horizon is the stage's own length.
@@ -202,7 +197,7 @@ def network_trainer(
     train = inputs.context.train
     first_view = train.head_epochs if stage == "finetune" else 0
     horizon = train.finetune_epochs + (0 if stage == "finetune" else train.head_epochs)
-    cut = find_cut(network.backbone)
+    cut = compiled.cut
     clean, shifted = inputs.validation_images() if cut is None else inputs.validation_features(cut)
 
     def of_epoch(epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -212,7 +207,7 @@ def network_trainer(
     with closing(Ahead(of_epoch, n_epochs)) as ahead:
         yield NetworkTrainer(
             inputs.params,
-            network if cut is None else network.above(cut),
+            compiled,
             inputs.plan,
             ahead.get,
             clean,

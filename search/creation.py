@@ -33,9 +33,9 @@ SHARE_FOR_A_ROUND = 0.75
 def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     """Check everything, then make the sweep of that name, or go on with it.
 
-    Keys that the file leaves out keep the values of the sweep that exists. Its budget becomes that
-    of the file, and its recipes are put into the queue. What ``space: auto`` is, is chosen once, by
-    the hardware of whoever creates the sweep.
+    Keys that the file leaves out keep the values of the sweep that exists, limits of its budget
+    too. The recipes are put into the queue. What ``space: auto`` is, is chosen once, by the
+    hardware of whoever creates the sweep.
 
     Args:
         file: With an absolute data path.
@@ -47,6 +47,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
             been made then.
         UnavailableError: If the storage or MLflow does not answer.
     """
+    limits = file.budget.model_dump(exclude_unset=True)
     found = None
     if storage_exists(settings.storage_url):
         found = open_storage(settings.storage_url).sweeps.find(file.sweep)
@@ -64,9 +65,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     with machine_lock(settings.home, f"sweep-{file.sweep}"):
         file, row, prepared = _prepared(file, settings, tracking, storage)
         opened = OpenSweep(file, settings, tracking, storage, row, space, prepared)
-        storage.sweeps.resume(
-            row.id, file.as_written(), versions=score_versions(), budget=file.budget.limits
-        )
+        storage.sweeps.resume(row.id, file.as_written(), versions=score_versions(), limits=limits)
         with replacing(opened.folder / "sweep.yaml") as written:
             written.write(file.as_written().encode())
     opened.enqueue(points)

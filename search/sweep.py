@@ -204,16 +204,15 @@ class Sweep:
         from search.sweep_file.file_errors import as_input_error
         from search.sweep_file.sections import BudgetSettings
 
-        row = self._row()
         wanted = {"trials": trials, "hours": hours, "gpu_hours": gpu_hours}
         changes = {name: value for name, value in wanted.items() if value is not None}
         try:
-            budget = BudgetSettings.model_validate({**vars(row.budget), **changes})
+            limits = BudgetSettings.model_validate(changes).model_dump(exclude_unset=True)
         except ValidationError as error:
             raise as_input_error(error, BudgetSettings, "the budget") from error
-        self.storage.sweeps.change_budget(row.id, budget.limits)
-        self.file = self.file.model_copy(update={"budget": budget})
-        return budget.limits
+        budget = self.storage.sweeps.change_budget(self._row().id, limits)
+        self.file = self.file.model_copy(update={"budget": BudgetSettings(**vars(budget))})
+        return budget
 
     def status(self) -> SweepStatus:
         """Read how the sweep stands.

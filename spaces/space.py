@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from spaces.errors import InputError, unknown_name
+from spaces.errors import InputError
 from spaces.params import FINETUNE_NAMES, TrialParams
 from spaces.policy_text import policy_text
 
@@ -55,6 +55,13 @@ class Dimension:
     def exists(self, chosen: Mapping[str, Value]) -> bool:
         """Say whether the values chosen so far call for this dimension."""
         return all(chosen.get(name) in values for name, values in self.when.items())
+
+    @property
+    def condition(self) -> str:
+        """Where it exists, in words: ``optimizer is adamw or lion``."""
+        return " and ".join(
+            f"{name} is {' or '.join(map(str, values))}" for name, values in self.when.items()
+        )
 
     def contains(self, value: Value) -> bool:
         """Say whether a sampler could have drawn ``value``."""
@@ -141,35 +148,3 @@ class Space:
                 if name == "weights" and value == TrialParams(backbone=params.backbone).weights:
                     continue
                 raise InputError(f"{name} = {value!r} lies outside the sweep's space")
-
-    def labelled(self, point: Mapping[str, Value]) -> dict[str, Value]:
-        """Translate a point, or a part of one, into the labels that the sampler knows.
-
-        Args:
-            point: Values by the names of TrialParams; those left out stay free.
-
-        Returns:
-            Values by label.
-
-        Raises:
-            InputError: If a name is no dimension of this space, or a value lies outside of it.
-        """
-        names = {dimension.name for dimension in self.dimensions}
-        for name in point:
-            if name not in names:
-                raise unknown_name("parameter", name, names, "Widen the space to set it.")
-        return {
-            dimension.label: self._inside(dimension, point[dimension.name])
-            for dimension in self.dimensions
-            if dimension.name in point and dimension.exists({**point})
-        }
-
-    @staticmethod
-    def _inside(dimension: Dimension, value: Value) -> Value:
-        if not dimension.contains(value):
-            known = dimension.choices or (dimension.low, dimension.high)
-            raise InputError(
-                f"{dimension.name} = {value!r} lies outside the space; known: "
-                f"{', '.join(map(str, known))}. Widen the space to try it."
-            )
-        return value

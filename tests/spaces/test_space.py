@@ -207,7 +207,7 @@ def test_recipes_lie_in_both_spaces(name: str) -> None:
         ({"optimizer": "adam"}, "optimizer = 'adam'"),
         (
             {"loss": "focal", "focal_alpha": "balanced", "class_weights": "balanced"},
-            "class_weights and focal_alpha are both 'balanced'",
+            "focal_alpha = 'balanced' applies to no trial",
         ),
     ],
 )

@@ -135,7 +135,7 @@ def test_the_study_of_a_stored_database_agrees_with_its_slots(stored: Storage) -
 def test_a_stored_sweep_can_be_given_more_trials(stored: Storage) -> None:
     row = stored.sweeps.find("tiny")
     assert row is not None
-    stored.sweeps.change_budget(row.id, Budget(5))
+    stored.sweeps.change_budget(row.id, {"trials": 5})
     assert stored.slots(row.id).counts()["free"] == 2
     slot = stored.slots(row.id).claim("w")
     assert slot is not None

@@ -1,8 +1,10 @@
 """The Optuna study: trials that outlive a worker, bursts, samplers, pruners."""
 
 import multiprocessing
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import Trial, TrialState
@@ -17,6 +19,7 @@ from search.study.samplers import make_pruner, make_sampler
 from search.study.study import SLOT_ATTRIBUTE, SweepStudy, suggest
 from search.sweep_file.sections import SearchSettings
 from search.sweep_file.sweep_file import check_sweep
+from spaces.default_space import SPACES
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe
 from spaces.space import Dimension, Space
@@ -157,6 +160,19 @@ def test_enqueued_points_come_first_once_and_leave_the_rest_to_the_sampler(
     assert "learning_rate" in first.model_fields_set
     assert [trial.state.name for trial in study.optuna_study.trials] == ["RUNNING", "RUNNING"]
     assert second != first
+
+
+def test_an_enqueued_value_holds_whatever_the_sampler_chooses_above_it(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    space = SPACES["small"]
+    for dropout in np.linspace(0.1, 0.4, 12):
+        study.enqueue(resolve_recipe({"learning_rate": 2e-3, "dropout": dropout}, space))
+    drawn = [
+        space.draw(partial(suggest, begin(study, claim(slots, f"w{number}"))))
+        for number in range(12)
+    ]
+    assert {params.optimizer for params in drawn} == {"adamw", "sgd", "lion"}
+    assert {params.learning_rate for params in drawn} == {2e-3}
 
 
 def test_an_enqueued_point_of_a_dead_worker_is_tried_again(storage: Storage) -> None:
