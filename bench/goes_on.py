@@ -9,7 +9,3 @@ class GoesOn:
     def report(self, *_: Any) -> bool:
         """Go on."""
         return True
-
-    def enters_finetuning(self, head_score: float) -> bool:  # noqa: ARG002 (the contract's)
-        """Never fine-tune."""
-        return False

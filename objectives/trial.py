@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import numpy as np
 
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions, summarise
+from objectives.fold_heads import Heads, read_heads, write_heads
 from objectives.records import (
     FloatArray,
     Sharing,
@@ -30,15 +32,16 @@ from spaces.params import TrialParams
 
 
 def train_trial(params: TrialParams, context: TrialContext) -> TrialResult:
-    """Train and score one point of the space.
+    """Train and score one phase of one point of the space.
 
-    A pretrained backbone is frozen in stage ``head``; if the reporter finds the score worth it,
-    stage ``finetune`` goes on from the best heads. Without pretrained weights there is nothing to
-    freeze: the network trains whole, in stage ``scratch``, for the epochs of both.
+    In the first phase a pretrained backbone is frozen, stage ``head``; in the second, stage
+    ``finetune``, its heads and the upper part of it train on. Without pretrained weights there is
+    nothing to freeze: the network trains whole, in stage ``scratch``, for the epochs of both, and
+    without epochs for the heads the first phase fine-tunes; then no other follows.
 
     Args:
         params: The point.
-        context: Data, folds, settings, reporter.
+        context: Data, folds, settings, phase, reporter.
 
     Returns:
         Scores, out-of-fold predictions, curves, and the epochs that a refit trains for.
@@ -50,7 +53,12 @@ def train_trial(params: TrialParams, context: TrialContext) -> TrialResult:
     return _Trial(params, context).run()
 
 
-Heads = dict[int, list[np.ndarray]]
+class _Unheard:
+    """A reporter for what was reported before."""
+
+    def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:  # noqa: ARG002
+        """Go on."""
+        return True
 
 
 class _Trial:
@@ -69,23 +77,29 @@ class _Trial:
     def run(self) -> TrialResult:
         train = self.context.train
         if self.params.weights == "none":
-            goes_on = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
+            ends = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
+        elif self.context.phase == "finetune":
+            ends = self._network("finetune", train.finetune_epochs, self._heads_of_first_phase())
+        elif train.head_epochs == 0:
+            ends = self._network("finetune", train.finetune_epochs, {})
         else:
-            goes_on, heads = self._head(train.head_epochs)
-            if goes_on and self._is_finetuned():
-                goes_on = self._network("finetune", train.finetune_epochs, heads)
-        return self._result(stopped=not goes_on)
+            ends, heads = self._head(train.head_epochs)
+            kept = write_heads(heads, self.context.checkpoint_folder)
+            result = self._result(stopped=not ends)
+            goes_on = ends and train.finetune_epochs > 0
+            return replace(result, goes_on=goes_on, artifacts=(*result.artifacts, kept))
+        return self._result(stopped=not ends)
 
-    def _is_finetuned(self) -> bool:
-        if self.context.train.finetune_epochs == 0 or self.params.finetune_fraction == 0:
-            return False
-        if not self.history.epochs:
-            return True
-        return self.context.reporter.enters_finetuning(float(np.mean(self.history.fold_scores())))
+    def _heads_of_first_phase(self) -> Heads:
+        """Read the heads, or train the same ones again where their file does not lie."""
+        first, train = self.context.head, self.context.train
+        found = None if first is None else read_heads(first.folder)
+        if found is not None or train.head_epochs == 0:
+            return found or {}
+        again = replace(self.context, phase="head", head=None, reporter=_Unheard())
+        return _Trial(self.params, again)._head(train.head_epochs)[1]
 
     def _head(self, n_epochs: int) -> tuple[bool, Heads]:
-        if not n_epochs:
-            return True, {}
         clean, shifted = self.inputs.validation_features()
         with closing(Ahead(self.inputs.features_of_epoch, n_epochs)) as ahead:
             trainer = HeadTrainer(
@@ -206,5 +220,4 @@ def network_trainer(
 
 
 def _stage_learning_rate(params: TrialParams, stage: Stage) -> float:
-    """Give the peak rate of a stage: fine-tuning runs at a fraction of the head's."""
-    return params.learning_rate * (params.finetune_lr_factor if stage == "finetune" else 1.0)
+    return params.finetune_learning_rate if stage == "finetune" else params.learning_rate

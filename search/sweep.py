@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from search.storage.records import Budget
 
 
+SHOWN_COLUMNS = (
+    "trial",
+    "state",
+    "score",
+    "stage",
+    "clean",
+    "shifted",
+    "device_s",
+    "reason",
+    "run_id",
+)
+
+
 class Sweep:
     """One search: a data set, a space, an objective, a budget.
 
@@ -211,8 +224,7 @@ class Sweep:
 
     def trial_records(self) -> list[TrialRecord]:
         """Read every trial that was begun, in the order of their numbers."""
-        slots = self.storage.slots(self._row().id)
-        return trial_records(slots.all(), slots.phases())
+        return trial_records(self.storage.slots(self._row().id).all())
 
     def trials(self) -> "pd.DataFrame":
         """Read every trial that was begun: a row each, parameters as ``params.NAME``."""
@@ -221,8 +233,7 @@ class Sweep:
         rows = []
         for record in self.trial_records():
             params = {f"params.{name}": value for name, value in record.params.items()}
-            fields = ("trial", "state", "score", "clean", "shifted", "device_s", "reason", "run_id")
-            rows.append({name: getattr(record, name) for name in fields} | params)
+            rows.append({name: getattr(record, name) for name in SHOWN_COLUMNS} | params)
         return pd.DataFrame(rows)
 
     def trial(self, number: int) -> TrialRecord:

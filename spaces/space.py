@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from spaces.errors import InputError
-from spaces.params import TrialParams
+from spaces.params import FINETUNE_NAMES, TrialParams
 from spaces.policy_text import policy_text
 
 Value = str | int | float | bool
@@ -22,7 +22,8 @@ class Dimension:
     included, on a log scale if ``log``). ``when`` maps earlier names to the values under which
     this dimension exists; where it does not exist, the default of TrialParams holds. ``label`` is
     what the sampler calls it, where several dimensions share a name: an ``adamw_learning_rate``
-    and a ``lion_learning_rate`` have ranges of their own and both set ``learning_rate``.
+    and a ``lion_learning_rate`` have ranges of their own and both set ``learning_rate``. ``stage``
+    says when it is drawn: with the trial, or when the fine-tuning of its heads begins.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Dimension:
     log: bool = False
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     label: str = ""
+    stage: Literal["head", "finetune"] = "head"
 
     def __post_init__(self) -> None:
         """Refuse what no sampler could draw from."""
@@ -84,7 +86,7 @@ class Space:
     dimensions: Sequence[Dimension]
 
     def draw(self, suggest: Callable[[Dimension], Value]) -> TrialParams:
-        """Ask ``suggest`` for each dimension that exists, in order.
+        """Ask ``suggest`` for each dimension of a head that exists, in order.
 
         Args:
             suggest: Draws one value of the dimension it is given.
@@ -94,9 +96,41 @@ class Space:
         """
         chosen: dict[str, Value] = {}
         for dimension in self.dimensions:
-            if dimension.exists(chosen):
+            if dimension.stage == "head" and dimension.exists(chosen):
                 chosen[dimension.name] = suggest(dimension)
         return TrialParams.model_validate(chosen)
+
+    def draw_finetuning(
+        self, head: TrialParams, suggest: Callable[[Dimension], Value]
+    ) -> TrialParams:
+        """Ask ``suggest`` for what a head leaves open, in order.
+
+        Args:
+            head: From :meth:`draw`.
+            suggest: Draws one value of the dimension it is given.
+
+        Returns:
+            The head's point with fine-tuning's own parameters, checked.
+        """
+        chosen = head.model_dump(exclude_unset=True)
+        # What the space does not draw is from now on as decided as what it does.
+        chosen |= head.model_dump(include=set(FINETUNE_NAMES))
+        for dimension in self.dimensions:
+            if dimension.stage == "finetune" and dimension.exists(chosen):
+                chosen[dimension.name] = suggest(dimension)
+        return TrialParams.model_validate(chosen)
+
+    def head_dimensions(self, head: TrialParams) -> list[Dimension]:
+        """List the dimensions from which a head can have been drawn, in order."""
+        chosen = head.model_dump(exclude_unset=True)
+        return [
+            dimension
+            for dimension in self.dimensions
+            if dimension.stage == "head"
+            and dimension.name in chosen
+            and dimension.exists(chosen)
+            and dimension.contains(chosen[dimension.name])
+        ]
 
     def check_names(self, params: TrialParams) -> None:
         """Refuse a point whose backbone, weights or policy no trial of this space could have.

@@ -8,7 +8,7 @@ from mlruns_config import names
 from mlruns_config.description.numbers import HoldoutView, IntervalNumbers, Stage
 from mlruns_config.description.origin import ORIGIN_TAGS, Origin
 from mlruns_config.description.specs import ArtifactSpec, MetricSpec, RunDescription, TagSpec
-from mlruns_config.description.trial import TRIAL_PARAMS
+from mlruns_config.description.trial import FINETUNE_PARAMS, TRIAL_PARAMS
 from mlruns_config.description.trial_metrics import SCORE_UNIT
 
 Whose = Literal["holdout", "champion"]
@@ -69,7 +69,7 @@ HOLDOUT_SCORES = ArtifactSpec(
 )
 
 PROMOTION = RunDescription(
-    params=TRIAL_PARAMS,
+    params=(*TRIAL_PARAMS, *FINETUNE_PARAMS),
     tags=(
         *ORIGIN_TAGS,
         TagSpec(names.TAG_KIND, "`promotion`; trials have none."),

@@ -7,13 +7,14 @@ from typing import cast
 from objectives.records import Stage
 from search.storage.records import Slot
 from search.trial_detail import TrialDetail
+from search.trial_phases import leaders, trials_of
 from spaces.errors import InputError
 from spaces.params import TrialParams
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a refit needs to know of a finished trial."""
+    """What a refit needs to know of a finished trial: of the phase that its score comes from."""
 
     trial: int
     params: TrialParams
@@ -33,20 +34,22 @@ def choose_candidate(slots: Sequence[Slot], sweep: str, trial: int | None) -> Ca
     Raises:
         InputError: If there is no such trial, or it was not trained to its end.
     """
-    finished = [slot for slot in slots if slot.state == "done" and slot.score is not None]
+    trials = trials_of(slots)
+    finished = leaders(trials)
     if not finished:
         raise InputError(
             f"no trial of {sweep} is finished, so there is none to promote; run 'foldsweep launch' "
             "first."
         )
     if trial is None:
-        return _candidate(max(finished, key=lambda slot: cast(float, slot.score)))
-    found = next((slot for slot in slots if slot.trial == trial), None)
-    if found is None or found not in finished:
-        numbers = ", ".join(str(n) for n in sorted(slot.trial or 0 for slot in finished))
-        state = "does not exist" if found is None else f"is {found.state}"
+        return _candidate(finished[0].shown)
+    found = next((each for each in finished if each.head.trial == trial), None)
+    if found is None:
+        numbers = ", ".join(str(n) for n in sorted(each.head.trial or 0 for each in finished))
+        states = {each.head.trial: f"is {each.head.state}" for each in trials}
+        state = states.get(trial, "does not exist")
         raise InputError(f"trial {trial} of {sweep} {state}; finished are: {numbers}.")
-    return _candidate(found)
+    return _candidate(found.shown)
 
 
 def _candidate(slot: Slot) -> Candidate:

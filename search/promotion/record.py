@@ -39,10 +39,6 @@ class CurveReporter:
         self.say(f"refitting: {stage}, epoch {epoch + 1}, loss {loss:.4f}")
         return True
 
-    def enters_finetuning(self, head_score: float) -> bool:  # noqa: ARG002
-        """Go on: the folds decided how long a refit trains."""
-        return True
-
 
 @contextmanager
 def open_run(opened: OpenSweep, candidate: Candidate) -> Iterator[PromotionRun]:
@@ -66,7 +62,7 @@ def open_run(opened: OpenSweep, candidate: Candidate) -> Iterator[PromotionRun]:
 
 def _describe(run: PromotionRun, opened: OpenSweep, candidate: Candidate) -> None:
     """Log what is known before training."""
-    run.write(params=candidate.params.model_dump())
+    run.write(params=candidate.params.decided_values())
     run.dataset(opened.dataset())
 
 

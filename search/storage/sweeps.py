@@ -130,7 +130,7 @@ class Sweeps:
 def _change_budget(
     connection: Connection, sweep_id: str, limits: Mapping[str, float | None]
 ) -> Budget:
-    mine = _slots.sweep_id == sweep_id
+    mine = (_slots.sweep_id == sweep_id) & (_slots.phase == "head")
     # Whoever changes the same budget at the same time waits here.
     connection.execute(select(_sweeps.id).where(_sweeps.id == sweep_id).with_for_update())
     if limits:

@@ -49,9 +49,6 @@ class ListeningReporter:
         self.heard.append((stage, epoch, dict(values)))
         return len(self.heard) < self._end_after
 
-    def enters_finetuning(self, head_score: float) -> bool:
-        return head_score >= 0.0
-
 
 def _history() -> History:
     settings = ValidationSettings(folds=N_FOLDS, shift="none")

@@ -151,6 +151,11 @@ def test_a_trial_is_shown_with_classes_of_any_name_and_its_own_numbers() -> None
         "trial": 3,
         "state": "done",
         "score": 0.9,
+        "clean": 0.9,
+        "stage": "finetune",
+        "first_score": 0.8,
+        "finetuning": "done",
+        "finetuned_score": 0.9,
         "summaries": {"clean": summary, "shifted": {**summary, "accuracy": 0.7}},
         "stage_s": {"head": 12.0},
         "metrics": {"own/number": 0.25},
@@ -163,3 +168,6 @@ def test_a_trial_is_shown_with_classes_of_any_name_and_its_own_numbers() -> None
     assert lines.count(["50%", "0.1000", "0.2000", "0.3000"]) == 2
     assert ["own/number", "0.25"] in lines
     assert ["stages", "head", "12", "s"] in lines
+    text = " ".join(" ".join(line) for line in lines)
+    assert "score 0.9000 (clean 0.9000, shifted -, stage finetune)" in text
+    assert "phases heads 0.8000, fine-tuned 0.9000 (done)" in text

@@ -28,7 +28,7 @@ train: {head_epochs: 40, views: 20, finetune_epochs: 10, finetune_top: 0.25, pat
   batch_size: 64}
 space: auto
 recipes: []
-search: {sampler: tpe, pruner: percentile, burst: 6, seed: 0}
+search: {sampler: tpe, pruner: percentile, burst: 3, seed: 0}
 budget: {trials: 40, hours: null, gpu_hours: null}
 workers: {engine: local, count: 1, gpus_per_worker: 1}
 """
