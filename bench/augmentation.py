@@ -31,7 +31,7 @@ from objectives.store.array_store import ArrayStore
 from objectives.views.views import Views
 from spaces.machine import usable_cores
 from spaces.operations import Flip, Geometric, Operation
-from spaces.policies import parse_policy
+from spaces.policies import parse_path
 
 POLICIES = ("augmix+randaugment", "augmix", "randaugment", "geometric", "flip", "cutmix", "mixup")
 BATCH, N_CLASSES, N_FOLDS, REPEATS = 64, 8, 5, 3
@@ -104,7 +104,7 @@ def _ours(images: ImageArray, policy: str, folder: Path) -> Callable[[], float]:
 def _keras_cv(images: ImageArray, policy: str) -> Callable[[], float]:
     layers = [
         layer
-        for operation in parse_policy(policy).operations("medium")
+        for operation in parse_path(policy).operations("medium")
         for layer in _layers(operation)
     ]
     labels = np.eye(N_CLASSES, dtype=np.float32)[np.arange(len(images)) % N_CLASSES]

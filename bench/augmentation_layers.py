@@ -11,7 +11,7 @@ import tensorflow as tf
 from objectives.augmentation.keras_cv_augmenter import keras_cv_layer, keras_layers
 from objectives.records import ImageArray
 from spaces.operations import Flip, Geometric, Operation
-from spaces.policies import parse_policy
+from spaces.policies import parse_path
 
 OneHot = npt.NDArray[np.float32]
 Step = Callable[[Any, Any], tuple[Any, Any]]
@@ -86,7 +86,7 @@ def augment_once(images: ImageArray, *, policy: str, strength: str) -> ImageArra
 @lru_cache(maxsize=64)
 def _augmentation(policy: str, strength: str, image_px: int, n_classes: int) -> Any:
     """Trace a policy once for all folds and trials of a process: 2 s saved at each ``map``."""
-    steps = [_step(operation) for operation in parse_policy(policy).operations(strength)]
+    steps = [_step(operation) for operation in parse_path(policy).operations(strength)]
 
     def augment(images: Any, labels: Any) -> tuple[Any, Any]:
         images = tf.cast(images, tf.float32)

@@ -24,7 +24,7 @@ from bench.plain_model import build_classifier, class_weight, make_loss, make_op
 from bench.sizes import Size
 from objectives.data import load_source, prepare
 from objectives.networks.backbones import build_backbone
-from objectives.networks.network import pool
+from objectives.networks.taps import pool
 from objectives.records import LabelledImages, Splits, TrialContext
 from objectives.settings import TrainSettings, ValidationSettings
 from objectives.splits import draw_splits

@@ -36,7 +36,6 @@ HEADS: tuple[Point, ...] = (
         "clip_norm": 0.0,
         "loss": "focal",
         "focal_gamma": 2.0,
-        "focal_alpha": "none",
         "label_smoothing": 0.0,
         "class_weights": "balanced",
         "schedule": "constant",
@@ -122,6 +121,7 @@ def fixed_points(
                 "weights": weights[backbone],
                 "policy": policy,
                 "strength": STRENGTH,
+                "features": "last",
                 "batch_size": BATCH_SIZE,
                 **HEADS[(number * heads_per_pair + place) % len(HEADS)],
             }
@@ -139,6 +139,7 @@ def fixed_sweep(name: str, data: Path, points: Sequence[TrialParams], size: Size
         "validation": {"folds": size.folds, "shift": SHIFT},
         "train": {
             "head_epochs": size.epochs,
+            "views": size.epochs,
             "finetune_epochs": 0,
             "patience": 0,
             "batch_size": BATCH_SIZE,
@@ -149,6 +150,7 @@ def fixed_sweep(name: str, data: Path, points: Sequence[TrialParams], size: Size
             "weights": sorted({point.weights for point in points}),
             "policy": sorted({point.policy for point in points}),
             "strength": STRENGTH,
+            "features": "last",
             "dense_units": [128, 256],
         },
         "recipes": [point.model_dump(exclude_unset=True) for point in points],

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from objectives.networks.network import freeze_below, pool
+from objectives.networks.network import freeze_below
+from objectives.networks.taps import pool
 from objectives.records import LabelArray
 from spaces.params import TrialParams
 

@@ -14,7 +14,7 @@ from bench.augmentation_layers import augmented_batches
 from bench.cells import Cells
 from bench.fixed_list import BATCH_SIZE
 from objectives.networks.backbones import build_backbone
-from objectives.networks.network import pool
+from objectives.networks.taps import pool
 from spaces.params import TrialParams
 
 PASSES = 2

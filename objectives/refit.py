@@ -53,7 +53,7 @@ def _refit_head(inputs: TrialInputs, n_epochs: int) -> list[np.ndarray]:
         seed=inputs.context.seed,
     )
     for epoch in range(n_epochs):
-        outcome = trainer.advance(epoch, [ONLY_FOLD])[ONLY_FOLD]
+        outcome = trainer.advance(epoch)[ONLY_FOLD]
         inputs.context.reporter.report("head", epoch, {ONLY_FOLD: outcome.loss})
     trainer.remember(ONLY_FOLD)
     return trainer.best_heads()[ONLY_FOLD]
@@ -69,6 +69,6 @@ def _refit_network(
     """Train the network in place."""
     with network_trainer(network, inputs, stage, n_epochs, heads) as trainer:
         for epoch in range(n_epochs):
-            outcome = trainer.advance(epoch, [ONLY_FOLD])[ONLY_FOLD]
+            outcome = trainer.advance(epoch)[ONLY_FOLD]
             inputs.context.reporter.report(stage, epoch, {ONLY_FOLD: outcome.loss})
         trainer.load(ONLY_FOLD)

@@ -1,9 +1,12 @@
 """The sections of a sweep file that decide what a trial does."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from spaces.errors import InputError
+from spaces.policy_text import policy_text
 
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
 ScoreKind = Literal["robust", "clean", "shifted"]
@@ -37,18 +40,30 @@ class ValidationSettings(Section):
     folds: int = Field(default=5, ge=2, le=20)
     metric: Metric = "accuracy"
     shift: str = "augmix+randaugment"
-    """Policy of the shifted validation view; ``none`` switches it off."""
+    """Policy of the shifted validation view, of one path that mixes no images; ``none`` switches
+    it off."""
     score: ScoreKind = "robust"
+
+    @field_validator("shift", mode="before")
+    @classmethod
+    def _write_short(cls, shift: Any) -> str:
+        try:
+            return policy_text(shift)
+        except InputError as error:
+            raise ValueError(str(error).rstrip(".")) from error
 
 
 class TrainSettings(Section):
     """How long a trial trains."""
 
-    head_epochs: int = Field(default=20, ge=0, le=10_000)
+    head_epochs: int = Field(default=40, ge=0, le=10_000)
+    views: int = Field(default=20, ge=1, le=10_000)
+    """Distinct draws of the augmentation; epochs go round them."""
     finetune_epochs: int = Field(default=10, ge=0, le=10_000)
     finetune_top: float = Field(default=0.25, gt=0.0, le=1.0)
     """Share of the head-stage scores seen so far that goes on to fine-tuning."""
-    patience: int = Field(default=3, ge=0, le=10_000)
-    """Epochs without a better score after which a fold stops; 0 never stops early."""
+    patience: int = Field(default=5, ge=0, le=10_000)
+    """Epochs without a better mean of the folds after which a stage ends; 0 never stops early, and
+    under a cosine schedule none does."""
     batch_size: int = Field(default=64, ge=1, le=100_000)
     """Images a step, where the space has no ``batch_size`` of its own."""

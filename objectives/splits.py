@@ -1,7 +1,9 @@
 """Which rows are held out, and which validate together: drawn once a sweep, stored, hashed.
 
-The holdout is chosen by content, not by chance: a group is held out if the salted SHA-256 of its
-smallest content hash, read as a number in [0, 1), is below the share to hold out. So every sweep on
+The holdout is chosen by what the data are, not by chance: a group is held out if a salted SHA-256,
+read as a number in [0, 1), is below the share to hold out. It is that of the first name, in the
+order of texts, that the user gave to any of its rows (a patient stays where it is when pictures of
+it are added), and where there is none, of the group's smallest content hash. So every sweep on
 these images, whatever its seed, folds or excluded rows, holds out the same ones, and a larger share
 holds out more, not others.
 
@@ -11,7 +13,7 @@ Folds are scikit-learn's ``StratifiedGroupKFold`` over the rest (about 25 s for 
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -23,7 +25,10 @@ from objectives.data.content import UNREADABLE
 from objectives.records import LabelledImages, RowArray, Splits
 from spaces.errors import InputError
 
-_SALT = b"foldsweep holdout 1\n"
+# Data without names of groups hold out what they did when content alone decided.
+_SALT_OF_NAMES = b"foldsweep holdout 2, by name\n"
+_SALT_OF_CONTENTS = b"foldsweep holdout 1\n"
+_FEW_IMAGES = 10
 # What zipfile, zlib and numpy raise over bytes that some other bit pattern than ours has got into.
 _NO_ARCHIVE = (
     OSError,
@@ -45,8 +50,9 @@ def draw_splits(
     holdout: float,
     n_folds: int,
     seed: int,
+    group_names: Sequence[str] | None = None,
 ) -> Splits:
-    """Hold out whole groups by content, and deal the others into stratified folds.
+    """Hold out whole groups by name or content, and deal the others into stratified folds.
 
     Args:
         data: Labels and content hashes of all rows.
@@ -55,6 +61,7 @@ def draw_splits(
         holdout: Share of the groups to hold out, from 0 to below 1.
         n_folds: At least 2.
         seed: Of the folds; the holdout does not depend on it.
+        group_names: What the user calls the group of each row of the data, empty for none.
 
     Raises:
         InputError: If an included picture cannot be decoded, nothing would be held out, or a
@@ -62,7 +69,7 @@ def draw_splits(
     """
     included = np.sort(included)
     _check_readable(data, included)
-    held_out = choose_holdout(data.content_hashes, groups, holdout)[included]
+    held_out = choose_holdout(data.content_hashes, groups, holdout, group_names)[included]
     if holdout > 0 and not held_out.any():
         n_groups = len(np.unique(groups[included]))
         raise InputError(
@@ -79,28 +86,47 @@ def draw_splits(
 
 
 def choose_holdout(
-    content_hashes: tuple[str, ...], groups: RowArray, holdout: float
+    content_hashes: tuple[str, ...],
+    groups: RowArray,
+    holdout: float,
+    group_names: Sequence[str] | None = None,
 ) -> npt.NDArray[np.bool_]:
-    """Say which rows are held out, from contents and groups alone.
+    """Say which rows are held out, from names, contents and groups alone.
 
     Args:
         content_hashes: Of all rows of the data, excluded ones too, so that excluding some members
             of a group does not move the others.
-        groups: The group of each row, shape ``(rows,)``.
+        groups: The group of each row, shape ``(rows,)``. Copies join what the user keeps apart, so
+            one group may have several names.
         holdout: Share of the groups to hold out.
+        group_names: What the user calls the group of each row, empty for none.
 
     Returns:
         True for rows that are held out, shape ``(rows,)``.
     """
-    # "~" sorts after all hashes: a picture that cannot be decoded does not decide for its group.
-    hashes = np.array([content or "~" for content in content_hashes], dtype=str)
-    order = np.lexsort((hashes, groups))
-    _, first, inverse = np.unique(groups[order], return_index=True, return_inverse=True)
-    smallest = hashes[order][first]
-    group_is_out = np.array([_draw_number(content) < holdout for content in smallest.tolist()])
-    held_out = np.empty(len(groups), dtype=bool)
-    held_out[order] = group_is_out[inverse]
-    return held_out
+    names = group_names or [""] * len(content_hashes)
+    # A name decides before any content, and "~", of pictures that cannot be decoded, after it.
+    keys = [
+        (_SALT_OF_NAMES, name) if name else (_SALT_OF_CONTENTS, content or "~")
+        for name, content in zip(names, content_hashes, strict=True)
+    ]
+    first: dict[int, tuple[bytes, str]] = {}
+    for group, key in zip(groups.tolist(), keys, strict=True):
+        first[group] = min(key, first.get(group, key), key=_precedence)
+    is_out = {group: _draw_number(*key) < holdout for group, key in first.items()}
+    return np.array([is_out[group] for group in groups.tolist()], dtype=bool)
+
+
+def thin_holdout(data: LabelledImages, splits: Splits) -> dict[str, int]:
+    """Count the held-out images of each class that has too few for its scores to say much.
+
+    Returns:
+        Class names to counts below ten; empty where nothing is held out.
+    """
+    if not len(splits.holdout_rows):
+        return {}
+    counts = {name: len(members) for name, members in _members(data, splits.holdout_rows)}
+    return {name: count for name, count in counts.items() if count < _FEW_IMAGES}
 
 
 def hash_folds(rows: RowArray, fold_of: RowArray, holdout_rows: RowArray, groups: RowArray) -> str:
@@ -137,8 +163,13 @@ def splits_from_bytes(content: bytes) -> Splits:
     return Splits(rows, fold_of, holdout_rows, groups, fold_hash)
 
 
-def _draw_number(content_hash: str) -> float:
-    digest = hashlib.sha256(_SALT + content_hash.encode()).digest()
+def _precedence(key: tuple[bytes, str]) -> tuple[bool, str]:
+    salt, text = key
+    return salt != _SALT_OF_NAMES, text
+
+
+def _draw_number(salt: bytes, text: str) -> float:
+    digest = hashlib.sha256(salt + text.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 

@@ -20,6 +20,7 @@ from objectives.records import (
     View,
     ViewSummary,
 )
+from objectives.stopping.early_stopping import patience_of
 from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
 from objectives.training.network_stage import NetworkTrainer
 from objectives.training.stages import FoldTrainer, run_stage
@@ -112,7 +113,7 @@ class _Trial:
             self.history,
             self.context.reporter,
             n_epochs=n_epochs,
-            patience_epochs=self.context.train.patience,
+            patience_epochs=patience_of(self.params.schedule, self.context.train.patience),
         )
         self.stage_s[stage] = time.perf_counter() - started
         return goes_on

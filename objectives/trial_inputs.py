@@ -1,8 +1,9 @@
 """What the stages of one trial read: views of its policy, features of them, fold by fold plans."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from objectives.settings import SHIFT_STRENGTH
 from objectives.store.array_store import ArrayStore
 from objectives.training.class_balance import balanced_class_weights
 from objectives.training.head_stage import FoldPlan, hash_seed
+from objectives.views.rows import interleaved
 from objectives.views.views import Purpose, SharingCounts, ViewKey, Views
-from spaces.params import TrialParams
+from spaces.params import FeaturesName, TrialParams
+from spaces.policies import PolicyPath, parse_policy
 
 REFIT_DRAW = 1
 GALLERY_COLUMNS = 8
@@ -22,9 +25,11 @@ GALLERY_VIEWS = 3
 
 
 @lru_cache(maxsize=4)
-def _extractor(backbone: str, weights: str, image_px: int, cut: int | None) -> FeatureExtractor:
+def _extractor(
+    backbone: str, weights: str, image_px: int, features: FeaturesName, cut: int | None
+) -> FeatureExtractor:
     """Keep the backbones of this burst and the last in memory from trial to trial."""
-    return FeatureExtractor(backbone, weights, image_px, cut=cut)
+    return FeatureExtractor(backbone, weights, image_px, features=features, cut=cut)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class TrialInputs:
     views: Views
     store: ArrayStore
     counts: SharingCounts
+    held: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     @classmethod
     def of_folds(cls, params: TrialParams, context: TrialContext) -> "TrialInputs":
@@ -104,21 +110,39 @@ class TrialInputs:
 
     def features(self, cut: int | None = None) -> FeatureStore:
         """Give the features of this trial's backbone; see :class:`FeatureExtractor` for cuts."""
-        extractor = _extractor(self.params.backbone, self.params.weights, self.image_px, cut)
+        params = self.params
+        extractor = _extractor(params.backbone, params.weights, self.image_px, params.features, cut)
         return FeatureStore(self.store, self.views, extractor, self.counts)
 
     def features_of_epoch(
         self, epoch: int, cut: int | None = None
     ) -> tuple[FeatureArray, FloatArray]:
-        """Give features and labels of the view that an epoch trains on."""
-        key = self._key(self.params.policy, self.params.strength, epoch, "train")
-        return self.features(cut).get(key, keep_view=self.context.keep_views)
+        """Give features and labels of the views that an epoch trains on."""
+        features, keep = self.features(cut), self.context.keep_views
+        parts = [features.get(key, keep_view=keep) for key in self._epoch_keys(epoch)]
+        if cut is None:
+            # An open array is never evicted: a round that is read again stays whole.
+            self.held.update({(epoch, place): part for place, part in enumerate(parts)})
+        return interleaved(parts, epoch)
 
     def images_of_epoch(self, epoch: int) -> tuple[ImageArray, FloatArray]:
-        """Give images and labels of the view that an epoch trains on."""
-        key = self._key(self.params.policy, self.params.strength, epoch, "train")
-        view = self.views.stored(key)
-        return view.images, view.labels
+        """Give images and labels of the views that an epoch trains on."""
+        views = [self.views.stored(key) for key in self._epoch_keys(epoch)]
+        return interleaved([(view.images, view.labels) for view in views], epoch)
+
+    def _epoch_keys(self, epoch: int) -> list[ViewKey]:
+        """Name the views of an epoch, one for each path of the policy.
+
+        While one index lasts each row goes through all paths, so that several paths need no more
+        passes than one; after ``train.views`` passes the indices begin again.
+        """
+        paths = parse_policy(self.params.policy).paths
+        n_indices = -(-self.context.train.views // len(paths))
+        index = epoch // len(paths) % n_indices
+        return [
+            self._key(path.name, self.params.strength, index * paths.count(path) + before, "train")
+            for path, before in zip(paths, _times_before(paths), strict=True)
+        ]
 
     def validation_features(
         self, cut: int | None = None
@@ -138,11 +162,11 @@ class TrialInputs:
         )
 
     def gallery_keys(self) -> tuple[ViewKey, ...]:
-        """Name the views that a gallery of the policy shows."""
-        return tuple(
-            self._key(self.params.policy, self.params.strength, index, "train")
-            for index in range(GALLERY_VIEWS)
-        )
+        """Name the views that a gallery of the policy shows: some of each path."""
+        n_paths = len(parse_policy(self.params.policy).paths)
+        epochs = range(0, GALLERY_VIEWS * n_paths, n_paths)
+        keys = dict.fromkeys(key for epoch in epochs for key in self._epoch_keys(epoch))
+        return tuple(keys)[: max(GALLERY_VIEWS, n_paths)]
 
     def gallery(self, keys: Iterable[ViewKey]) -> list[ImageArray]:
         """Give a few images as they are, then as each of some views shows them."""
@@ -157,3 +181,8 @@ class TrialInputs:
 
     def _key(self, policy: str, strength: str, index: int, purpose: Purpose) -> ViewKey:
         return self.views.key(policy, strength, index, purpose)
+
+
+def _times_before(paths: Sequence[PolicyPath]) -> list[int]:
+    """Count for each path how often it stands before: the same path twice needs two draws."""
+    return [paths[:place].count(path) for place, path in enumerate(paths)]

@@ -2,14 +2,20 @@
 
 from mlruns_config.settings import TrackingSettings
 from search.home import claim_home, machine_lock
-from search.joining import refuse_changes, refuse_other_data
+from search.joining import (
+    load_policies,
+    refuse_changes,
+    refuse_other_data,
+    refuse_other_rules,
+)
 from search.open_sweep import OpenSweep
 from search.preparation import Prepared, check_data, check_exclusion, draw, prepare_images
 from search.settings import RuntimeSettings
 from search.storage.records import SweepRow
 from search.storage.storage import Storage, open_storage, storage_exists
 from search.sweep_file.sweep_file import SweepFile
-from search.workers.provenance import library_versions
+from search.workers.device import find_gpus
+from search.workers.provenance import score_versions
 from spaces.errors import InputError
 from spaces.files import replacing
 from spaces.narrowing import resolve_space
@@ -22,7 +28,8 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     """Check everything, then make the sweep of that name, or go on with it.
 
     Keys that the file leaves out keep the values of the sweep that exists. Its budget becomes that
-    of the file, and its recipes are put into the queue.
+    of the file, and its recipes are put into the queue. What ``space: auto`` is, is chosen once, by
+    the hardware of whoever creates the sweep.
 
     Args:
         file: With an absolute data path.
@@ -30,7 +37,8 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
 
     Raises:
         InputError: If anything in the file cannot work, or differs from the sweep that exists in
-            a way that affects scores. No sweep has been made then.
+            a way that affects scores; or if that sweep is of other scoring rules. No sweep has
+            been made then.
         UnavailableError: If the storage or MLflow does not answer.
     """
     found = None
@@ -38,7 +46,9 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
         found = open_storage(settings.storage_url).sweeps.find(file.sweep)
     if found is None:
         check_exclusion(file)
+        file = file.on_space("default" if _has_gpu(file, settings) else "small")
     else:
+        refuse_other_rules(found)
         file = refuse_changes(found, file)
     space, points = check_file(file)
     storage = open_storage(settings.storage_url)
@@ -49,7 +59,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
         row, prepared = _prepared(file, settings, tracking, storage)
         opened = OpenSweep(file, settings, tracking, storage, row, space, prepared)
         storage.sweeps.resume(
-            row.id, file.as_written(), versions=library_versions(), budget=file.budget.limits
+            row.id, file.as_written(), versions=score_versions(), budget=file.budget.limits
         )
         with replacing(opened.folder / "sweep.yaml") as written:
             written.write(file.as_written().encode())
@@ -67,13 +77,13 @@ def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
         InputError: At the first name, value or file that is wrong.
     """
     from objectives.networks.weights_files import check_backbones
-    from spaces.policies import load_policy
+    from spaces.policies import load_shift
 
     check_data(file)
     space = resolve_space(file.space)
     points = [resolve_recipe(recipe, space) for recipe in file.recipes]
-    for policy in {file.validation.shift, *_policies(space)}:
-        load_policy(policy)
+    load_policies(file, space)
+    load_shift(file.validation.shift)
     if file.train.head_epochs == 0 and file.train.finetune_epochs == 0:
         raise InputError("train: head_epochs and finetune_epochs are both 0: nothing would train.")
     if file.objective != type(file).model_fields["objective"].default:
@@ -82,9 +92,8 @@ def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
     return space, points
 
 
-def _policies(space: Space) -> set[str]:
-    policies = (d.choices for d in space.dimensions if d.name == "policy")
-    return {str(choice) for choices in policies for choice in choices}
+def _has_gpu(file: SweepFile, settings: RuntimeSettings) -> bool:
+    return file.workers.gpus_per_worker > 0 and bool(find_gpus(settings.visible_gpus))
 
 
 def _check_tracking(tracking: TrackingSettings) -> None:
@@ -116,10 +125,11 @@ def _prepared(
             fingerprint=data.fingerprint,
             fold_hash=fold_hash,
             splits=splits_to_bytes(drawn.splits),
-            versions=library_versions(),
+            versions=score_versions(),
             budget=file.budget.limits,
         )
-        # Perhaps another machine was faster, with another file.
+        # Perhaps another machine was faster, with another file or another foldsweep.
+        refuse_other_rules(row)
         refuse_changes(row, file)
     refuse_other_data(row, data.fingerprint, fold_hash or row.fold_hash, file)
     return row, Prepared(data, splits_from_bytes(row.splits))

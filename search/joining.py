@@ -9,9 +9,12 @@ from search.storage.records import SweepRow
 from search.storage.storage import open_storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import SweepFile, changes_that_affect_scores
-from search.workers.provenance import library_versions
+from search.workers.provenance import SCORING_RULES, score_versions
+from spaces.default_space import SPACES
 from spaces.errors import InputError
-from spaces.narrowing import resolve_space
+from spaces.narrowing import AUTO, base_of, resolve_space
+from spaces.policies import load_policy
+from spaces.space import Space
 
 
 def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
@@ -37,6 +40,7 @@ def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     file = refuse_changes(row, file).model_copy(update={"budget": budget})
     check_data(file)
     space = resolve_space(file.space)
+    load_policies(file, space)
     claim_home(settings.home)
     data, _ = prepare_images(file, settings)
     refuse_other_data(row, data.fingerprint, row.fold_hash, file)
@@ -51,6 +55,17 @@ def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     )
 
 
+def load_policies(file: SweepFile, space: Space) -> None:
+    """Import the user's own operations, which trials of this process find by name alone.
+
+    Raises:
+        InputError: If one is unknown, or cannot be imported.
+    """
+    choices = (choice for d in space.dimensions if d.name == "policy" for choice in d.choices)
+    for policy in {file.validation.shift, *map(str, choices)}:
+        load_policy(policy)
+
+
 def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:
     """Refuse a file whose scores could not be compared with those of a sweep.
 
@@ -60,8 +75,10 @@ def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:
     Raises:
         InputError: With the differences.
     """
-    stored = stored_file(row)
-    merged = file.over(stored)
+    # A space that was narrowed before there was `auto` had `default` as its base.
+    stored = stored_file(row).on_space("default")
+    chosen = base_of(stored.space)
+    merged = file.over(stored).on_space(chosen if chosen in SPACES else AUTO)
     changes = changes_that_affect_scores(stored, merged)
     if changes:
         raise InputError(
@@ -91,13 +108,33 @@ def refuse_other_data(row: SweepRow, fingerprint: str, fold_hash: str, file: Swe
         )
 
 
-def refuse_other_versions(row: SweepRow) -> None:
-    """Refuse to run trials with other libraries than those that the sweep was last launched with.
+def refuse_other_rules(row: SweepRow) -> None:
+    """Refuse to add trials to a sweep that has scores by other rules.
+
+    It can still be shown and promoted: what it found is compared with itself alone then.
 
     Raises:
-        InputError: Naming each that differs.
+        InputError: With both versions.
     """
-    own = library_versions()
+    own = score_versions()[SCORING_RULES]
+    # Sweeps of before there were versions have none.
+    theirs = row.versions.get(SCORING_RULES, "1")
+    if theirs != own:
+        raise InputError(
+            f"the sweep {row.name!r} has scores by version {theirs} of the scoring rules, and this "
+            f"foldsweep scores by version {own}: they could not be compared. Show it and promote "
+            "from it; to go on searching, give the sweep another name."
+        )
+
+
+def refuse_other_versions(row: SweepRow) -> None:
+    """Refuse to run trials by other rules or with other libraries than the sweep's.
+
+    Raises:
+        InputError: Naming each that differs from those that the sweep was last launched with.
+    """
+    refuse_other_rules(row)
+    own = score_versions()
     differences = [
         f"{name} {own.get(name, 'none')} instead of {row.versions.get(name, 'none')}"
         for name in sorted(own.keys() | row.versions.keys())

@@ -108,5 +108,6 @@ def draw(file: SweepFile, source: "ImageSource", data: LabelledImages) -> Drawn:
         holdout=file.data.holdout,
         n_folds=file.validation.folds,
         seed=file.search.seed,
+        group_names=source.group_names,
     )
     return Drawn(splits, report, source)

@@ -1,7 +1,7 @@
 """How a sweep gets on, for people: a live display, plain lines where there is no terminal."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -51,6 +51,10 @@ class LiveProgress:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the display."""
+        self._console.print(line)
 
     def show(self, status: Status) -> None:
         """Draw a status."""
@@ -134,13 +138,23 @@ def progress_bar(document: Document) -> RenderableType:
 
 
 def best_line(document: Document) -> str:
-    """Say the best score so far and what reached it."""
+    """Say the best score so far, what reached it, and how sure that is."""
     best = document.get("best")
     if not best:
         return "no score yet"
     kinds = [kind for kind in ("clean", "shifted") if best.get(kind) is not None]
     scores = ", ".join(f"{kind} {number(best[kind])}" for kind in kinds)
-    return f"best: trial {best['trial']} with {number(best['score'])} ({scores})"
+    line = f"best: trial {best['trial']} with {number(best['score'])} ({scores})"
+    if not best.get("interval"):
+        return line
+    chosen = f"optimistic, the best of {document['trials']['done']}"
+    return f"{line}, {interval_text(best['interval'])} ({chosen})"
+
+
+def interval_text(interval: Sequence[float]) -> str:
+    """Write an interval of 95 %: ``95 % interval 0.5912 to 0.6333``."""
+    low, high = interval
+    return f"95 % interval {number(low)} to {number(high)}"
 
 
 def shared_line(document: Document) -> str:

@@ -25,6 +25,9 @@ class TrialRecord:
     clean: float | None
     shifted: float | None
     fold_scores: Sequence[float]
+    interval: Sequence[float] | None
+    """Of the score, 95 %, seen alone; only a trial that was the best when it ended has one, and it
+    is optimistic."""
     stages: Mapping[str, int]
     """Epochs of each stage that the folds found."""
     params: Mapping[str, Any]
@@ -134,6 +137,7 @@ def _record(slot: Slot, head: Phase | None) -> TrialRecord:
         clean=slot.clean,
         shifted=slot.shifted,
         fold_scores=detail.get("fold_scores", []),
+        interval=detail.get("interval"),
         stages=detail.get("epochs", {}),
         params=slot.params or {},
         summaries=detail.get("summaries", {}),
@@ -157,6 +161,7 @@ def _leader(slot: Slot) -> dict[str, Any]:
         "score": slot.score,
         "clean": slot.clean,
         "shifted": slot.shifted,
+        "interval": (slot.detail or {}).get("interval"),
         "params": dict(slot.params or {}),
         "run_id": slot.run_id,
         "device_s": slot.device_s,

@@ -103,11 +103,17 @@ class Sweep:
             self._storage = open_storage(self.settings.storage_url)
         return self._storage
 
-    def launch(self, *, on_progress: Callable[[SweepStatus], None] | None = None) -> SweepStatus:
+    def launch(
+        self,
+        *,
+        on_progress: Callable[[SweepStatus], None] | None = None,
+        on_note: Callable[[str], None] | None = None,
+    ) -> SweepStatus:
         """Create or continue the sweep, and run it until its budget is used.
 
         Args:
             on_progress: Called about once a second with the present status.
+            on_note: Called before the first trial with each line that a person should hear.
 
         Returns:
             The status at the end.
@@ -118,6 +124,7 @@ class Sweep:
             KeyboardInterrupt: After Ctrl-C; launch again to go on.
         """
         from search.creation import create_or_resume
+        from search.launch_notes import launch_notes
         from search.workers.device import assign_devices, find_gpus
         from search.workers.interruption import LAUNCHER_GRACE_S, orderly_interruption
         from search.workers.launcher import LocalLauncher
@@ -129,6 +136,9 @@ class Sweep:
         self.refuse_unless_runnable()
         with orderly_interruption(LAUNCHER_GRACE_S):
             opened = create_or_resume(self.file, self.settings)
+            if on_note is not None:
+                for note in launch_notes(self.file, opened):
+                    on_note(note)
             devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
             LocalLauncher(opened, devices, show).run()
         return self.status()
@@ -237,12 +247,15 @@ class Sweep:
             params: Values by the names of TrialParams; those left out are drawn.
 
         Raises:
-            InputError: If a name or value lies outside of the sweep's space.
+            InputError: If a name or value lies outside of the sweep's space, or the sweep cannot
+                go on.
         """
+        from search.joining import refuse_other_rules
         from spaces.recipes import resolve_recipe
 
         self.refuse_unless_runnable()
         opened = self._joined()
+        refuse_other_rules(opened.row)
         opened.enqueue([resolve_recipe(params, opened.space)])
 
     def promote(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from spaces.backbones import BACKBONES
+from spaces.policy_text import takes_strength
 from spaces.space import Dimension, Space, Value
 
 _POLICIES = (
@@ -14,7 +15,10 @@ _POLICIES = (
     "cutmix",
     "mixup",
     "augmix+randaugment",
+    "none|augmix+randaugment",
+    "none|augmix+randaugment|augmix+randaugment",
 )
+_WITH_STRENGTH = tuple(filter(takes_strength, _POLICIES))
 
 
 Choices = tuple[Value, ...]
@@ -61,8 +65,8 @@ def _loss() -> Sequence[Dimension]:
         _choice("loss", "cross_entropy", "focal"),
         Dimension("label_smoothing", "float", low=0.0, high=0.2),
         Dimension("focal_gamma", "float", low=0.5, high=4.0, when=focal),
-        _choice("focal_alpha", "none", "balanced", when=focal),
         _choice("class_weights", "none", "balanced"),
+        _choice("focal_alpha", "none", "balanced", when={**focal, "class_weights": ("none",)}),
     )
 
 
@@ -72,8 +76,9 @@ def _space(*backbones: str) -> Space:
         (
             _choice("backbone", *backbones),
             _choice("weights", "imagenet", when={"backbone": pretrained}),
+            _choice("features", "deep", when={"backbone": pretrained}),
             _choice("policy", *_POLICIES),
-            _choice("strength", "low", "medium", "high"),
+            _choice("strength", "low", "medium", "high", when={"policy": _WITH_STRENGTH}),
             _choice("dense_units", 0, 128, 256),
             Dimension("dropout", "float", low=0.0, high=0.5),
             *_optimizer(),

@@ -7,9 +7,12 @@ from typing import Any, Literal
 from spaces.default_space import SPACES
 from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
+from spaces.policy_text import policy_text, takes_strength
 from spaces.references import load_reference
 from spaces.space import Dimension, Space
 
+AUTO = "auto"
+"""In the place of a space's name: whoever creates the sweep chooses one by the hardware."""
 RANGE_KEYS = {"low", "high", "log"}
 
 
@@ -19,7 +22,8 @@ def resolve_space(spec: str | Mapping[str, Any]) -> Space:
     Args:
         spec: ``default``, ``small``, ``module:attribute``, or a mapping whose ``base`` is one of
             these and whose other keys narrow dimensions: a single value fixes one, a list gives
-            its choices, ``{low: , high: }`` its range.
+            its choices, ``{low: , high: }`` its range. A policy may stand in any of its forms
+            (:mod:`spaces.policy_text`). Where it is ``auto``, :func:`on_base` comes first.
 
     Returns:
         The space.
@@ -29,9 +33,41 @@ def resolve_space(spec: str | Mapping[str, Any]) -> Space:
     """
     if isinstance(spec, str):
         return _named_space(spec)
-    base = _named_space(str(spec.get("base", "default")))
+    spec = with_short_policies(spec)
+    base = _named_space(base_of(spec))
     narrowed = {name: value for name, value in spec.items() if name != "base"}
     return narrow(base, narrowed)
+
+
+def base_of(spec: str | Mapping[str, Any]) -> str:
+    """Name the space that a sweep file takes or narrows."""
+    return spec if isinstance(spec, str) else str(spec.get("base", AUTO))
+
+
+def on_base(spec: str | Mapping[str, Any], base: str) -> str | dict[str, Any]:
+    """Put the name of a space where the file leaves the choice open.
+
+    Args:
+        spec: As for :func:`resolve_space`, or ``auto``, alone or as the base that is narrowed.
+        base: What ``auto`` stands for.
+    """
+    if isinstance(spec, str):
+        return base if spec == AUTO else spec
+    return {**spec, "base": base} if base_of(spec) == AUTO else dict(spec)
+
+
+def with_short_policies(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the policies of a narrowed space in their short form; a list is one of choices.
+
+    Raises:
+        InputError: If one cannot be read.
+    """
+    short = dict(spec)
+    if isinstance(spec.get("policy"), list | tuple):
+        short["policy"] = [policy_text(choice) for choice in spec["policy"]]
+    elif "policy" in spec:
+        short["policy"] = policy_text(spec["policy"])
+    return short
 
 
 def _named_space(name: str) -> Space:
@@ -41,7 +77,9 @@ def _named_space(name: str) -> Space:
             raise InputError(f"{name!r} is a {type(space).__name__}, not a spaces.space.Space")
         return space
     if name not in SPACES:
-        raise unknown_name("space", name, SPACES, "To use your own, write 'your_module:attribute'.")
+        raise unknown_name(
+            "space", name, [*SPACES, AUTO], "To use your own, write 'your_module:attribute'."
+        )
     return SPACES[name]
 
 
@@ -51,8 +89,10 @@ def narrow(base: Space, changes: Mapping[str, Any]) -> Space:
     for name in changes:
         if name not in known:
             raise unknown_name("dimension of the space", name, known)
-    dimensions = (_narrowed(dimension, changes) for dimension in base.dimensions)
-    return Space(tuple(_without_lost_conditions(tuple(dimensions))))
+    dimensions = tuple(_narrowed(dimension, changes) for dimension in base.dimensions)
+    if "policy" in changes:
+        dimensions = _with_strength_where_taken(dimensions)
+    return Space(tuple(_without_lost_conditions(dimensions)))
 
 
 def _narrowed(dimension: Dimension, changes: Mapping[str, Any]) -> Dimension:
@@ -84,6 +124,18 @@ def _with_range(dimension: Dimension, value: Mapping[str, Any]) -> Dimension:
 def _number_kind(dimension: Dimension) -> Literal["int", "float"]:
     counts = TrialParams.model_fields[dimension.name].annotation is int
     return "int" if counts else "float"
+
+
+def _with_strength_where_taken(dimensions: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """Let a strength that depends on the policy follow the policies that there are now."""
+    policies = [choice for d in dimensions if d.name == "policy" for choice in d.choices]
+    taking = tuple(policy for policy in policies if takes_strength(str(policy)))
+    return tuple(
+        replace(d, when={**d.when, "policy": taking})
+        if d.name == "strength" and "policy" in d.when
+        else d
+        for d in dimensions
+    )
 
 
 def _without_lost_conditions(dimensions: tuple[Dimension, ...]) -> list[Dimension]:

@@ -9,7 +9,7 @@ range in which its authors saw gains on ImageNet (Zhang et al. 2018, arXiv:1710.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -127,35 +127,42 @@ class OwnFunction:
     mixes_images = False
 
 
-SETTINGS: Mapping[str, Mapping[Strength, Any]] = {
+@dataclass(frozen=True)
+class Scale:
+    """What one number means to an operation: its strength, above 0 and at most ``high``."""
+
+    parameter: str
+    high: float
+    levels: Mapping[Strength, float]
+    make: Callable[[float], Operation]
+
+
+def _levels(low: float, medium: float, high: float) -> Mapping[Strength, float]:
+    return {"low": low, "medium": medium, "high": high}
+
+
+SCALES: Mapping[str, Scale] = {
+    "geometric": Scale(
+        "rotation, zoom and translation",
+        0.5,
+        _levels(0.05, 0.1, 0.2),
+        lambda share: Geometric(rotation=share, zoom=share, translation=share),
+    ),
+    "randaugment": Scale("magnitude", 1.0, _levels(0.25, 0.5, 0.75), RandAugment),
+    "augmix": Scale("severity", 1.0, _levels(0.15, 0.3, 0.6), AugMix),
+    "cutmix": Scale("alpha", 10.0, _levels(0.5, 1.0, 2.0), CutMix),
+    "mixup": Scale("alpha", 10.0, _levels(0.1, 0.2, 0.4), MixUp),
+}
+"""The operations whose strength may also be a number."""
+
+SETTINGS: Mapping[str, Mapping[Strength, Operation]] = {
     "flip": {
         "low": Flip(vertical=False, transpose=False),
         "medium": Flip(vertical=True, transpose=False),
         "high": Flip(vertical=True, transpose=True),
     },
-    "geometric": {
-        "low": Geometric(rotation=0.05, zoom=0.05, translation=0.05),
-        "medium": Geometric(rotation=0.1, zoom=0.1, translation=0.1),
-        "high": Geometric(rotation=0.2, zoom=0.2, translation=0.2),
-    },
-    "randaugment": {
-        "low": RandAugment(magnitude=0.25),
-        "medium": RandAugment(magnitude=0.5),
-        "high": RandAugment(magnitude=0.75),
-    },
-    "augmix": {
-        "low": AugMix(severity=0.15),
-        "medium": AugMix(severity=0.3),
-        "high": AugMix(severity=0.6),
-    },
-    "cutmix": {
-        "low": CutMix(alpha=0.5),
-        "medium": CutMix(alpha=1.0),
-        "high": CutMix(alpha=2.0),
-    },
-    "mixup": {
-        "low": MixUp(alpha=0.1),
-        "medium": MixUp(alpha=0.2),
-        "high": MixUp(alpha=0.4),
+    **{
+        name: {strength: scale.make(number) for strength, number in scale.levels.items()}
+        for name, scale in SCALES.items()
     },
 }

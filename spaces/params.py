@@ -1,21 +1,34 @@
 """One point of a space, flat, under the names that Optuna and MLflow show."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from spaces.backbones import BACKBONES
+from spaces.errors import InputError
+from spaces.policy_text import policy_text, takes_strength
 
 OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
 ScheduleName = Literal["constant", "cosine"]
+FeaturesName = Literal["last", "deep"]
+_HAS_RUN = {"has_run": True}
 
 
 class TrialParams(BaseModel):
     """What a trial tries; a name that its optimizer, loss or schedule does not use is ignored.
 
-    ``policy`` and ``strength`` name the augmentation, ``backbone`` and ``weights`` the network:
-    together they are the *pair* that decides which work trials can share.
+    ``policy`` and ``strength`` name the augmentation, ``backbone``, ``weights`` and ``features``
+    the network and what is read of it: together they are the *pair* that decides which work trials
+    can share.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,8 +37,12 @@ class TrialParams(BaseModel):
     weights: str = ""
     """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file; left
     out, ``imagenet`` where Keras has such weights and else ``none``."""
+    features: FeaturesName = "deep"
+    """What a head reads: the average of the last feature map, or those of inner layers as well."""
     policy: str = "none"
+    """In the short form of :mod:`spaces.policy_text`, whatever form it was given in."""
     strength: Literal["low", "medium", "high"] = "medium"
+    """Of the policy's operations that carry none of their own."""
 
     dense_units: int = Field(default=0, ge=0)
     """Width of the dense layer between pooling and classifier; 0 leaves it out."""
@@ -46,6 +63,7 @@ class TrialParams(BaseModel):
     focal_alpha: Literal["none", "balanced"] = "none"
     """Weight per class in the focal loss: all one, or by inverse class frequency."""
     class_weights: Literal["none", "balanced"] = "none"
+    """Weight per class of any loss; under the focal loss one of the two may be balanced."""
 
     schedule: ScheduleName = "constant"
     warmup_fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
@@ -59,13 +77,37 @@ class TrialParams(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _choose_weights(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("weights"):
-            backbone = BACKBONES.get(str(values.get("backbone")))
-            weights = "imagenet" if backbone and backbone.weights_file else "none"
-            return {**values, "weights": weights}
-        return values
+        if not isinstance(values, dict):
+            return values
+        backbone = BACKBONES.get(str(values.get("backbone")))
+        weights = "imagenet" if backbone and backbone.weights_file else "none"
+        chosen = {**values, "weights": values.get("weights") or weights}
+        # Nothing is frozen then: what inner layers have learnt on other images is nothing.
+        untrained = {"features": "last"} if chosen["weights"] == "none" else {}
+        return {**untrained, **chosen}
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _write_short(cls, policy: Any) -> str:
+        return policy_text(policy)
+
+    @model_validator(mode="after")
+    def _balances_classes_once(self, info: ValidationInfo) -> Self:
+        both = self.focal_alpha == self.class_weights == "balanced"
+        if both and self.loss == "focal" and info.context != _HAS_RUN:
+            raise InputError(
+                "class_weights and focal_alpha are both 'balanced': a rare class would count by "
+                "the square of its inverse frequency. Set one of them to 'none'."
+            )
+        return self
+
+    @classmethod
+    def of_trial(cls, values: Mapping[str, Any]) -> Self:
+        """Read the values that a trial ran with, perhaps when more combinations were allowed."""
+        return cls.model_validate(values, context=_HAS_RUN)
 
     @property
-    def pair(self) -> tuple[str, str, str, str]:
-        """Backbone, weights, policy and strength: what trials of one burst share."""
-        return (self.backbone, self.weights, self.policy, self.strength)
+    def pair(self) -> tuple[str, ...]:
+        """Backbone, weights, features, policy and its strength, if it takes one: what is shared."""
+        strength = (self.strength,) if takes_strength(self.policy) else ()
+        return (self.backbone, self.weights, self.features, self.policy, *strength)

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
+from spaces.policy_text import policy_text
 
 Value = str | int | float | bool
-PAIR_NAMES = ("backbone", "weights", "policy", "strength")
+PAIR_NAMES = ("backbone", "weights", "features", "policy", "strength")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Dimension:
         object.__setattr__(self, "label", self.label or self.name)
         if self.name not in TrialParams.model_fields:
             raise InputError(f"space: {self.name!r} is not a parameter of a trial")
+        if self.name == "policy":
+            object.__setattr__(self, "choices", tuple(map(policy_text, self.choices)))
         if self.kind == "choice" and not self.choices:
             raise InputError(f"space: {self.name} has no choices")
         if self.kind != "choice" and not self.low <= self.high:

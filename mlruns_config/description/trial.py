@@ -10,8 +10,9 @@ from mlruns_config.description.trial_tags import TRIAL_TAGS
 TRIAL_PARAMS = (
     ParamSpec("backbone", "Name of the network, or `module:attribute`."),
     ParamSpec("weights", "`imagenet`, `none`, or a file of weights."),
+    ParamSpec("features", "What a head reads of the backbone: `last` or `deep`."),
     ParamSpec("policy", "The augmentation."),
-    ParamSpec("strength", "Its strength: `low`, `medium` or `high`."),
+    ParamSpec("strength", "Of its operations that carry none: `low`, `medium` or `high`."),
     ParamSpec("dense_units", "Width of the layer before the classifier; 0 leaves it out."),
     ParamSpec("dropout", "Share of the head's inputs that are dropped."),
     ParamSpec("optimizer", "`adamw`, `sgd` or `lion`."),

@@ -9,7 +9,9 @@ row was written while the attempt held its trial.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +61,13 @@ class Delivery:
             OSError: The same.
         """
         self._strict = strict
-        for group in merged(messages):
-            self._guarded(group[0].run, group[0].kind, group, partial(self._send, group))
+        for (_, is_upload), groups in groupby(merged(messages), _run_and_way):
+            # Not under the lock of the runs, as an upload may take long; nothing but a later
+            # attempt's own file of the same name could come between, and that one comes after a
+            # whole trial.
+            with nullcontext() if is_upload else self._runs.locked():
+                for group in groups:
+                    self._guarded(group[0].run, group[0].kind, group, partial(self._send, group))
 
     def answers(self) -> bool:
         """Say whether MLflow answers a plain question, database included."""
@@ -75,8 +82,10 @@ class Delivery:
         if kind == "metrics":
             self._send_metrics(run, group)
         elif kind == "artifact":
+            is_held = self._runs.is_held(run)
             for message in group:
-                self._guarded(run, kind, message, partial(self._send_artifact, message))
+                send = partial(self._send_artifact, message, is_held=is_held)
+                self._guarded(run, kind, message, send)
         else:
             with self._runs.holding(run) as found:
                 if found is not None:
@@ -107,13 +116,11 @@ class Delivery:
         info = DatasetInfo(**{**message.body, "classes": tuple(message.body["classes"])})
         self._client.log_inputs(self._runs.run_id(message.run), [info.to_input()])
 
-    def _send_artifact(self, message: Message) -> None:
+    def _send_artifact(self, message: Message, *, is_held: bool) -> None:
         copy = self._spool_folder / message.body["file"]
         if not copy.exists():
             return  # It was sent before a crash: the copy goes when MLflow has it.
-        # Not under the lock of the runs, as an upload may take long; nothing but a later attempt's
-        # own file of the same name could come between, and that one comes after a whole trial.
-        if self._runs.is_held(message.run):
+        if is_held:
             run_id = self._runs.run_id(message.run)
             self._client.log_artifact(run_id, copy, message.body["folder"] or None)
         else:
@@ -167,6 +174,10 @@ class Delivery:
             raise error
         reason = redact(str(error), self._settings.uri)[:2000]
         set_aside(self._spool_folder, kind, run.key, content, reason)
+
+
+def _run_and_way(group: list[Message]) -> tuple[RunReference, bool]:
+    return group[0].run, group[0].kind == "artifact"
 
 
 def _new_params(found: "Run", params: "list[Param]") -> "list[Param]":

@@ -43,6 +43,7 @@ class RunFinder:
         self._lock = FileLock(lock_path)
         self._on_run = on_run
         self._known: dict[str, str] = {}
+        self._seen: tuple[RunReference, Run] | None = None
 
     def run_id(self, run: RunReference) -> str:
         """Give the id of the run; ``on_run`` hears of it when it is new here."""
@@ -60,21 +61,30 @@ class RunFinder:
         self._known.pop(run.key, None)
 
     @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep all others from all runs during the block, which looks at each run only once."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                if self._lock.lock_counter == 1:
+                    self._seen = None
+
+    @contextmanager
     def holding(self, run: RunReference) -> Iterator["Run | None"]:
         """Keep other attempts from the run while the block writes to it.
 
         The first message of an attempt takes the run over and sets it to RUNNING.
 
         Yields:
-            The run, or None if a later attempt has it: then nothing may be written.
+            The run as it was when it was looked at, or None if a later attempt has it: then
+            nothing may be written.
         """
-        run_id = self.run_id(run)
-        with self._lock:
-            found = self._client.get_run(run_id)
-            attempt = int(found.data.tags.get(TAG_ATTEMPT, "-1"))
-            if attempt < run.attempt:
-                self._take_over(found, run)
-            yield found if attempt <= run.attempt else None
+        with self.locked():
+            if self._seen is None or self._seen[0] != run:
+                self._seen = (run, self._look(run))
+            found = self._seen[1]
+            yield found if _attempt(found) <= run.attempt else None
 
     def is_held(self, run: RunReference) -> bool:
         """Say whether no later attempt has begun, taking the run over if need be."""
@@ -88,6 +98,13 @@ class RunFinder:
             self._client.update_run(run_id, status=status)  # It goes on later: no time of end.
         else:
             self._client.set_terminated(run_id, status=status, end_time=time_ms)
+
+    def _look(self, run: RunReference) -> "Run":
+        """Read the run, which loads all that it has; take it over if it is an earlier attempt's."""
+        found = self._client.get_run(self.run_id(run))
+        if _attempt(found) < run.attempt:
+            self._take_over(found, run)
+        return found
 
     def _take_over(self, found: "Run", run: RunReference) -> None:
         # In this order: after a crash in between, the next try comes here again.
@@ -124,3 +141,7 @@ class RunFinder:
         tags = {TAG_KEY: run.key, TAG_ATTEMPT: str(run.attempt)}
         made = self._client.create_run(experiment_id, run.began_ms, tags, run_name=run.name)
         return str(made.info.run_id)
+
+
+def _attempt(run: "Run") -> int:
+    return int(run.data.tags.get(TAG_ATTEMPT, "-1"))

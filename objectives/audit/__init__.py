@@ -3,8 +3,8 @@
 ``audit`` is told nothing but images and labels. It looks at every picture once (``looks``), finds
 pairs that could be copies by two perceptual hashes (``candidates``), and calls a pair copies only
 after laying their pixels over each other (``comparing``): recompressed, slightly resized or shifted
-copies pass, two pictures of the same kind of thing do not. Copies of copies form clusters
-(``clusters``). Then (``verdicts``):
+copies pass, two pictures of the same kind of thing do not. Mirrored, turned and cropped copies are
+not seen. Copies of copies form clusters (``clusters``). Then (``verdicts``):
 
 - A cluster under more than one label goes as a whole: one cannot know which label is right.
 - Of exact copies under one label the first stays.

@@ -40,7 +40,8 @@ def audit(source: ImageSource) -> AuditReport:
     clusters = list_clusters(source, looks, number_components(len(source), (exact, near)))
     for cluster in clusters:
         reasons |= judge_cluster(cluster, looks.content_hashes)
-    given = [] if source.groups is None else [pairs_of_groups(source.groups)]
+    named = source.groups
+    given = [] if named is None else [pairs_of_groups(named)]
     exclude = sorted(reasons)
     odd_sizes = find_odd_sizes(looks)
     return AuditReport(

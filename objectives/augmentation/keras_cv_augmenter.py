@@ -33,7 +33,10 @@ Batch = tuple[ImageArray, FloatArray]
 
 
 class KerasCVAugmenter:
-    """Fulfils :class:`objectives.augmentation.Augmenter`, several times slower than OpenCV's."""
+    """Fulfils :class:`objectives.augmentation.Augmenter`, several times slower than OpenCV's.
+
+    CutMix's labels are keras-cv's own, which count the pasted square where it is not seen too.
+    """
 
     name = "keras_cv"
     version = f"1-keras_cv{keras_cv.__version__}-keras{keras.__version__}-tf{tf.__version__}"

@@ -29,7 +29,7 @@ class OpenCVAugmenter:
     """Fulfils :class:`objectives.augmentation.Augmenter`; OpenCV lets go of Python's lock."""
 
     name = "opencv"
-    version = f"1-cv{cv2.__version__}"
+    version = f"2-cv{cv2.__version__}"
 
     def __init__(self) -> None:
         # The caller's threads work on different pictures: OpenCV's own would only get in their way.

@@ -18,17 +18,17 @@ import numpy.typing as npt
 from objectives.data.archive import Archive, opened_archive
 from objectives.data.labels import Labelling, check_same_names, name_numbers, read_labels
 from objectives.data.pixels import IN_MEMORY, check_size
-from objectives.data.source import ImageSource, number_groups
+from objectives.data.source import ImageSource
 from objectives.data.values import ValueRange, find_range, to_rgb
-from objectives.records import ImageArray, RowArray
+from objectives.records import ImageArray
 from spaces.errors import InputError
 
 
 class ArraySource(ImageSource):
     """Pictures in an array, all of one size."""
 
-    def __init__(self, path: Path, labelling: Labelling, groups: RowArray | None) -> None:
-        super().__init__(path, labelling, groups)
+    def __init__(self, path: Path, labelling: Labelling, group_names: Sequence[str] | None) -> None:
+        super().__init__(path, labelling, group_names)
         self._lock = threading.Lock()
         self._opened: tuple[npt.NDArray[Any], ValueRange] | None = None
 
@@ -90,7 +90,7 @@ def load_arrays(path: Path, class_names: Sequence[str] | None) -> ArraySource:
     else:
         check_same_names(names, class_names, where)
         labelling = read_labels(labels, names, where)
-    return ArraySource(path, labelling, None if groups is None else _groups(groups, path))
+    return ArraySource(path, labelling, None if groups is None else _group_names(groups, path))
 
 
 def open_images(path: Path) -> tuple[npt.NDArray[Any], ValueRange]:
@@ -138,11 +138,11 @@ def _names(archive: Archive, n_images: int) -> list[str] | None:
         ) from error
 
 
-def _groups(values: npt.NDArray[Any], path: Path) -> RowArray:
+def _group_names(values: npt.NDArray[Any], path: Path) -> list[str]:
     flat = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if flat.ndim != 1 or flat.dtype.kind not in "iuU":
         raise InputError(f"{path}: groups must be whole numbers or texts of shape (rows,).")
-    return number_groups(flat)
+    return [str(value) for value in flat.tolist()]
 
 
 def _check_images(archive: Archive) -> int:

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from objectives.data.decoding import decode_file, decoded, image_suffixes
 from objectives.data.labels import (
     Labelling,
@@ -16,9 +14,9 @@ from objectives.data.labels import (
     number_classes,
     sort_names,
 )
-from objectives.data.source import ImageSource, number_groups
+from objectives.data.source import ImageSource
 from objectives.data.tables import read_table
-from objectives.records import ImageArray, RowArray
+from objectives.records import ImageArray
 from spaces.errors import InputError
 from spaces.files import shown_path
 
@@ -27,9 +25,13 @@ class FileSource(ImageSource):
     """Pictures in files of their own, decoded when they are read."""
 
     def __init__(
-        self, path: Path, files: Sequence[Path], labelling: Labelling, groups: RowArray | None
+        self,
+        path: Path,
+        files: Sequence[Path],
+        labelling: Labelling,
+        group_names: Sequence[str] | None,
     ) -> None:
-        super().__init__(path, labelling, groups)
+        super().__init__(path, labelling, group_names)
         self.files = tuple(files)
 
     def read(self, row: int) -> ImageArray:
@@ -122,8 +124,7 @@ def load_table(path: Path, class_names: Sequence[str] | None) -> FileSource:
     files = [path.parent / name for name in table.paths]
     _check_there(files, path)
     labelling = name_numbers(number_classes(table.labels, where), class_names, where)
-    groups = None if table.groups is None else number_groups(np.array(table.groups, dtype=object))
-    return FileSource(path, files, labelling, groups)
+    return FileSource(path, files, labelling, table.groups)
 
 
 def _check_there(files: Sequence[Path], path: Path) -> None:

@@ -1,13 +1,11 @@
 """What every container of labelled images offers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from objectives.data.labels import Labelling
 from objectives.records import ImageArray, RowArray
@@ -25,14 +23,20 @@ class ImageSource(ABC):
         path: The file or folder as it was given.
         labels: Class number of each row, shape ``(rows,)``.
         class_names: The name of each class, in the order of the numbers.
-        groups: The user's group of each row, shape ``(rows,)``, or None where there are none.
+        group_names: What the user calls the group of each row, empty for a row that belongs to
+            none; None where there are no groups.
     """
 
-    def __init__(self, path: Path, labelling: Labelling, groups: RowArray | None) -> None:
+    def __init__(self, path: Path, labelling: Labelling, group_names: Sequence[str] | None) -> None:
         self.path = path
         self.labels = labelling.labels
         self.class_names = labelling.class_names
-        self.groups = groups
+        self.group_names = None if group_names is None else tuple(group_names)
+
+    @property
+    def groups(self) -> RowArray | None:
+        """Number the user's groups, shape ``(rows,)``; None where there are none."""
+        return None if self.group_names is None else number_groups(self.group_names)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,14 +67,15 @@ class ImageSource(ABC):
         """
 
 
-def number_groups(values: npt.NDArray[Any]) -> RowArray:
-    """Number distinct group values from 0; an empty text stands for no group but its own row.
+def number_groups(names: Sequence[str]) -> RowArray:
+    """Number distinct names from 0, shape ``(rows,)``; a row without a name is a group of its own.
 
     Args:
-        values: One value a row, text (also as objects) or integers, shape ``(rows,)``.
+        names: One a row.
     """
-    _, numbers = np.unique(values, return_inverse=True)
-    if values.dtype.kind in "UO":
-        own = np.arange(len(values)) + len(values)
-        _, numbers = np.unique(np.where(values == "", own, numbers), return_inverse=True)
+    # As objects: an array of texts would be as wide everywhere as its longest.
+    texts = np.array(names, dtype=object)
+    _, numbers = np.unique(texts, return_inverse=True)
+    own = np.arange(len(texts)) + len(texts)
+    _, numbers = np.unique(np.where(texts == "", own, numbers), return_inverse=True)
     return numbers.astype(np.int64)

@@ -1,10 +1,12 @@
-"""Every epoch's out-of-fold predictions and scores, and the epoch at which each fold is scored.
+"""The scores of every epoch, and the out-of-fold predictions at the epoch that each fold is scored.
 
 Fold j is scored at the epoch that the other folds choose: the epoch at which early stopping would
 have been luckiest for fold j is not used for fold j. That takes the optimism of stopping out of
-the score.
+the score. Predictions are kept of the epochs that are chosen so far and of no other, so memory
+grows with one table of them a view, not with epochs.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,14 +29,32 @@ class FoldOutcome:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch of all folds that still trained."""
+    """One epoch of all folds: training losses and scores by fold."""
 
     stage: Stage
     epoch: int
-    outcomes: Mapping[int, FoldOutcome]
+    losses: Mapping[int, float]
     clean: Mapping[int, float]
     shifted: Mapping[int, float]
     scores: Mapping[int, float]
+
+    @property
+    def mean(self) -> float:
+        """The mean score of the folds."""
+        return math.fsum(self.scores.values()) / len(self.scores)
+
+    def mean_of_others(self, fold: int) -> float:
+        """The mean score of all folds but one: what chooses the epoch of that one."""
+        return math.fsum(s for j, s in self.scores.items() if j != fold) / (len(self.scores) - 1)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The step at which a fold is scored so far, and what it predicted there."""
+
+    step: int
+    by_others: float
+    outcome: FoldOutcome
 
 
 @dataclass
@@ -45,9 +65,10 @@ class History:
     fold_rows: tuple[np.ndarray, ...]
     validation: ValidationSettings
     epochs: list[EpochRecord] = field(default_factory=list)
+    _chosen: dict[int, _Chosen] = field(default_factory=dict)
 
     def add(self, stage: Stage, epoch: int, outcomes: Mapping[int, FoldOutcome]) -> EpochRecord:
-        """Score the folds' predictions after an epoch and keep them."""
+        """Score the predictions of all folds after an epoch; keep those that may be chosen."""
         clean = {j: self._score(j, outcome.clean) for j, outcome in outcomes.items()}
         shifted = {
             j: self._score(j, outcome.shifted)
@@ -55,9 +76,19 @@ class History:
             if outcome.shifted is not None
         }
         scores = {j: self._selected(clean[j], shifted.get(j)) for j in outcomes}
-        record = EpochRecord(stage, epoch, outcomes, clean, shifted, scores)
+        losses = {j: outcome.loss for j, outcome in outcomes.items()}
+        record = EpochRecord(stage, epoch, losses, clean, shifted, scores)
         self.epochs.append(record)
+        for fold, outcome in outcomes.items():
+            by_others = record.mean_of_others(fold)
+            if fold not in self._chosen or by_others > self._chosen[fold].by_others:
+                self._chosen[fold] = _Chosen(len(self.epochs) - 1, by_others, outcome)
         return record
+
+    def chosen_at_last(self) -> list[int]:
+        """Name the folds for which the last epoch is the best so far."""
+        last = len(self.epochs) - 1
+        return [fold for fold, chosen in self._chosen.items() if chosen.step == last]
 
     def _score(self, fold: int, probabilities: FloatArray) -> float:
         labels = self.labels[self.fold_rows[fold]]
@@ -68,41 +99,18 @@ class History:
             return clean
         return shifted if self.validation.score == "shifted" else (clean + shifted) / 2
 
-    def carried(self) -> np.ndarray:
-        """Give the score curves, shape ``(epochs, k)``; a stopped fold carries its best."""
-        curves = np.full((len(self.epochs), len(self.fold_rows)), np.nan)
-        best: dict[tuple[str, int], float] = {}
-        for step, record in enumerate(self.epochs):
-            for fold in range(len(self.fold_rows)):
-                key = (record.stage, fold)
-                if fold in record.scores:
-                    curves[step, fold] = record.scores[fold]
-                    best[key] = max(best.get(key, -np.inf), record.scores[fold])
-                else:
-                    curves[step, fold] = best[key]
-        return curves
-
     def chosen_steps(self) -> list[int]:
         """Give each fold's step: the first best one of the mean over the other folds."""
-        curves = self.carried()
-        totals = curves.sum(axis=1, keepdims=True)
-        return [int(np.argmax(totals[:, 0] - curves[:, j])) for j in range(curves.shape[1])]
-
-    def outcome_at(self, fold: int, step: int) -> tuple[EpochRecord, FoldOutcome]:
-        """Find what a fold predicted at a step, or at its last one before it stopped."""
-        while fold not in self.epochs[step].outcomes:
-            step -= 1
-        return self.epochs[step], self.epochs[step].outcomes[fold]
+        return [self._chosen[fold].step for fold in range(len(self.fold_rows))]
 
     def refit_epochs(self) -> dict[Stage, int]:
         """Give the epochs per stage that all folds together choose: how long a refit trains."""
-        means = self.carried().mean(axis=1)
-        best = self.epochs[int(np.argmax(means))]
+        best = max(self.epochs, key=lambda record: record.mean)
         chosen: dict[Stage, int] = {best.stage: best.epoch + 1}
         if best.stage == "finetune":
-            head = [step for step, e in enumerate(self.epochs) if e.stage == "head"]
-            if head:
-                chosen["head"] = self.epochs[max(head, key=lambda step: means[step])].epoch + 1
+            heads = [record for record in self.epochs if record.stage == "head"]
+            if heads:
+                chosen["head"] = max(heads, key=lambda record: record.mean).epoch + 1
         return chosen
 
     def out_of_fold(self, n_classes: int) -> tuple[FloatArray, FloatArray | None]:
@@ -110,33 +118,30 @@ class History:
         clean = np.zeros((len(self.labels), n_classes), dtype=np.float32)
         shifted = np.zeros_like(clean)
         has_shift = False
-        for fold, step in enumerate(self.chosen_steps()):
-            _, outcome = self.outcome_at(fold, step)
-            clean[self.fold_rows[fold]] = outcome.clean
-            if outcome.shifted is not None:
-                shifted[self.fold_rows[fold]] = outcome.shifted
+        for fold, chosen in self._chosen.items():
+            clean[self.fold_rows[fold]] = chosen.outcome.clean
+            if chosen.outcome.shifted is not None:
+                shifted[self.fold_rows[fold]] = chosen.outcome.shifted
                 has_shift = True
         return clean, (shifted if has_shift else None)
 
     def fold_scores(self) -> tuple[float, ...]:
         """Give each fold's score at the step that the other folds choose."""
-        steps = self.chosen_steps()
-        return tuple(self.outcome_at(j, step)[0].scores[j] for j, step in enumerate(steps))
+        return tuple(self.epochs[step].scores[j] for j, step in enumerate(self.chosen_steps()))
 
     def curves(self) -> dict[str, Any]:
-        """Give the curves as plain lists, nan where a fold had stopped."""
+        """Give the curves as plain lists."""
         n_folds = len(self.fold_rows)
 
         def table(rows: list[Mapping[int, float]]) -> list[list[float]]:
             return [[row.get(j, float("nan")) for j in range(n_folds)] for row in rows]
 
-        losses = [{j: o.loss for j, o in e.outcomes.items()} for e in self.epochs]
         return {
             "stage": [e.stage for e in self.epochs],
             "epoch": [e.epoch for e in self.epochs],
             "score": table([e.scores for e in self.epochs]),
             "clean": table([e.clean for e in self.epochs]),
             "shifted": table([e.shifted for e in self.epochs]),
-            "loss": table([dict(row) for row in losses]),
+            "loss": table([e.losses for e in self.epochs]),
             "chosen": self.chosen_steps(),
         }

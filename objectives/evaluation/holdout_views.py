@@ -11,7 +11,7 @@ from objectives.records import ImageArray, LabelledImages, RowArray
 from objectives.settings import SHIFT_STRENGTH, ValidationSettings
 from objectives.store.array_store import ArrayStore
 from objectives.views.views import Views
-from spaces.policies import IDENTITY
+from spaces.policy_text import IDENTITY
 
 
 def make_holdout_views(

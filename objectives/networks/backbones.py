@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from objectives.networks.batch_norm import follow_quickly
 from objectives.networks.small_cnn import small_cnn
 from objectives.networks.weights_files import find_weights
 from spaces.backbones import Backbone, Scaling, find_backbone, is_own
@@ -36,6 +37,8 @@ def build_backbone(name: str, weights: str, image_px: int) -> keras.Model:
     backbone = find_backbone(name)
     inputs = keras.Input((image_px, image_px, 3))
     network = _network(backbone, weights, _scale(inputs, backbone.scaling))
+    if weights == "none":
+        follow_quickly(network)
     return keras.Model(inputs, network.output, name=name)
 
 

@@ -23,7 +23,7 @@ def find_cut(backbone: keras.Model) -> int | None:
     """
     operations = backbone.operations
     trained = next((p for p, op in enumerate(operations) if _is_trained(op)), 0)
-    narrow = [place for place in _narrow_places(backbone) if place < trained]
+    narrow = [place for place in narrow_places(backbone) if place < trained]
     if not narrow or not any(_computes(op) for op in operations[: narrow[-1] + 1]):
         return None
     map_bytes = BYTES_PER_NUMBER * math.prod(operations[narrow[-1]].output.shape[1:])
@@ -40,7 +40,7 @@ def _computes(operation: keras.Operation) -> bool:
     return bool(getattr(operation, "variables", ())) and not scales
 
 
-def _narrow_places(backbone: keras.Model) -> list[int]:
+def narrow_places(backbone: keras.Model) -> list[int]:
     """List the operations after which nothing but their own output is still to be read."""
     operations = backbone.operations
     if _calls_a_layer_twice(backbone):

@@ -1,4 +1,8 @@
-"""A frozen backbone's features of a view: made once, read by every fold, head and trial."""
+"""A frozen backbone's features of a view: made once, read by every fold, head and trial.
+
+Features of an image are one vector: the averages of the backbone's taps, or, for fine-tuning, the
+feature map at a cut, flattened, and after it the averages of the taps below the cut.
+"""
 
 import hashlib
 import math
@@ -13,16 +17,18 @@ import psutil
 import tensorflow as tf
 
 from objectives.networks.backbones import build_backbone
-from objectives.networks.network import pool
+from objectives.networks.frozen_part import frozen_part
+from objectives.networks.taps import TAPS_VERSION
 from objectives.networks.weights_files import weights_digest
 from objectives.records import FloatArray, ImageArray
 from objectives.store.array_store import ArrayStore, ArrayWriter, StoreFull
 from objectives.views.views import SharingCounts, ViewKey, Views
 from spaces.errors import TrialError
+from spaces.params import FeaturesName
 
 FeatureArray = npt.NDArray[np.float16]
-FORWARD_VERSION = 1
-"""Of the code between an image and its features: scaling, cut, pooling."""
+FORWARD_VERSION = 2
+"""Of the code between an image and its features: scaling, cut, taps, pooling."""
 LARGEST_FLOAT16 = 65504.0
 FIRST_BATCH = {"CPU": 256, "GPU": 512}
 FIRST_BATCH_PX = 96
@@ -39,7 +45,13 @@ class FeatureExtractor:
     """
 
     def __init__(
-        self, backbone: str, weights: str, image_px: int, *, cut: int | None = None
+        self,
+        backbone: str,
+        weights: str,
+        image_px: int,
+        *,
+        features: FeaturesName,
+        cut: int | None = None,
     ) -> None:
         """Describe it; it is built when the first features are computed.
 
@@ -47,15 +59,18 @@ class FeatureExtractor:
             backbone: As in ``TrialParams``.
             weights: The same.
             image_px: Edge of the images in pixels.
+            features: What is read of the backbone; see :mod:`objectives.networks.taps`.
             cut: The operation whose output is taken, as a position in the backbone's
-                ``operations``; None takes the last one's, pooled.
+                ``operations``; None takes all taps, averaged.
         """
         self._build = partial(build_backbone, backbone, weights, image_px)
+        self._features: FeaturesName = features
         self._cut = cut
         self.key = {
             "backbone": backbone,
             "weights": weights_digest(backbone, weights, image_px) or _digest(self._build()),
-            "cut": "pooled" if cut is None else f"operation {cut}",
+            "features": f"{features}/{TAPS_VERSION}",
+            "cut": "none" if cut is None else f"operation {cut}",
             "precision": f"{keras.config.dtype_policy().name}->float16",
             "keras": keras.__version__,
             "forward": FORWARD_VERSION,
@@ -67,18 +82,15 @@ class FeatureExtractor:
     def _forward(self) -> Any:
         network = self._build()
         network.trainable = False
-        cut = self._cut
-        output = pool(network.output) if cut is None else network.operations[cut].output
-        return _frozen_forward(keras.Model(network.input, output))
+        return _frozen_forward(frozen_part(network, self._features, self._cut))
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the features of one image."""
-        sizes: list[int] = self._forward.structured_outputs.shape[1:].as_list()
-        return tuple(sizes)
+    def width(self) -> int:
+        """Numbers of one image."""
+        return int(self._forward.structured_outputs.shape[1])
 
     def extract(self, images: ImageArray) -> FeatureArray:
-        """Run images ``(n, px, px, 3)`` through it: features ``(n, *shape)``, float16.
+        """Run images ``(n, px, px, 3)`` through it: features ``(n, width)``, float16.
 
         Raises:
             TrialError: If not even a single image fits into memory.
@@ -137,7 +149,7 @@ class StreamedFeatures:
     def __init__(self, images: ImageArray, extractor: FeatureExtractor) -> None:
         self._images = images
         self._extractor = extractor
-        self.shape = (len(images), *extractor.shape)
+        self.shape = (len(images), extractor.width)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -172,7 +184,7 @@ class FeatureStore:
         self._counts = counts
 
     def get(self, view: ViewKey, *, keep_view: bool) -> tuple[FeatureArray, FloatArray]:
-        """Give the features of a view, ``(rows, ...)``, and its labels, ``(rows, classes)``.
+        """Give the features of a view, ``(rows, width)``, and its labels, ``(rows, classes)``.
 
         Args:
             view: The view.
@@ -200,7 +212,7 @@ class FeatureStore:
 
     @property
     def _shape(self) -> tuple[int, ...]:
-        return (self._views.n_rows, *self._extractor.shape)
+        return (self._views.n_rows, self._extractor.width)
 
     def _produce(self, view: ViewKey, writer: ArrayWriter) -> None:
         features = writer.create("features", self._shape, np.float16)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 import numpy as np
 
 from objectives.networks.backbones import build_backbone
-from spaces.params import TrialParams
+from objectives.networks.frozen_part import frozen_part, trained_part
+from spaces.params import FeaturesName, TrialParams
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,13 @@ class Network:
 
     model: keras.Model
     backbone: keras.Model
+    """From pixels to the last feature map; its layers are those of ``model``."""
+    features: FeaturesName
     head: keras.Model
-    """From the backbone's feature map to logits."""
+    """From features, ``(batch, width)``, to logits."""
     head_layers: tuple[keras.layers.Layer, ...]
-    """The dense layer, if there is one, then the classifier: as in a head's weights."""
+    """What standardises deep features, the dense layer, if there is one, then the classifier: as in
+    a head's weights, two arrays each."""
 
     def set_head(self, weights: Sequence[np.ndarray]) -> None:
         """Put the weights of one fused head into the network."""
@@ -33,9 +36,8 @@ class Network:
         Args:
             cut: Position in ``backbone.operations``; see :func:`objectives.networks.cuts.find_cut`.
         """
-        feature_map = self.backbone.operations[cut].output
-        top = keras.Model(feature_map, self.backbone.output)
-        inputs = keras.Input(feature_map.shape[1:])
+        top = trained_part(self.backbone, self.features, cut)
+        inputs = keras.Input(top.input_shape[1:])
         return replace(self, model=keras.Model(inputs, self.head(top(inputs))))
 
 
@@ -49,34 +51,46 @@ def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: i
         seed: Of the random weights and the dropout.
 
     Returns:
-        The network, every layer trainable.
+        The network, every layer of its backbone trainable.
     """
     keras.utils.set_random_seed(seed % 2**32)
     backbone = build_backbone(params.backbone, params.weights, image_px)
-    head, layers = _head(params, backbone.output, n_classes, seed)
+    whole = frozen_part(backbone, params.features, None)
+    head, layers = _head(params, whole.output_shape[1], n_classes, seed)
     inputs = keras.Input((image_px, image_px, 3))
-    model = keras.Model(inputs, head(backbone(inputs)), name=f"{backbone.name}_classifier")
-    return Network(model, backbone, head, layers)
+    model = keras.Model(inputs, head(whole(inputs)), name=f"{backbone.name}_classifier")
+    return Network(model, backbone, params.features, head, layers)
 
 
 def _head(
-    params: TrialParams, feature_map: keras.KerasTensor, n_classes: int, seed: int
+    params: TrialParams, width: int, n_classes: int, seed: int
 ) -> tuple[keras.Model, tuple[keras.layers.Layer, ...]]:
-    inputs = keras.Input(feature_map.shape[1:], dtype=feature_map.dtype)
-    x = pool(inputs)
+    inputs = keras.Input((width,), dtype="float32")
     layers: list[keras.layers.Layer] = []
+    x = inputs
+    if params.features == "deep":
+        layers.append(_standardise(width))
+        x = layers[-1](x)
     if params.dense_units:
         layers.append(keras.layers.Dense(params.dense_units, activation="relu"))
-        x = layers[0](x)
+        x = layers[-1](x)
     x = keras.layers.Dropout(params.dropout, seed=seed % 2**31)(x)
     # Logits in float32 also where the backbone computes in float16.
     layers.append(keras.layers.Dense(n_classes, dtype="float32", name="classifier"))
     return keras.Model(inputs, layers[-1](x), name="head"), tuple(layers)
 
 
-def pool(feature_map: Any) -> Any:
-    """Average a feature map ``(batch, h, w, channels)`` over its places, in float32."""
-    return keras.layers.GlobalAveragePooling2D(dtype="float32")(feature_map)
+def _standardise(width: int) -> keras.layers.Layer:
+    """Scale and move each number; set, never trained: see ``objectives.training.standardising``."""
+    return keras.layers.EinsumDense(
+        "bd,d->bd",
+        output_shape=width,
+        bias_axes="d",
+        kernel_initializer="ones",
+        trainable=False,
+        dtype="float32",
+        name="standardise",
+    )
 
 
 def freeze_below(backbone: keras.Model, fraction: float) -> None:

@@ -2,6 +2,8 @@
 
 import keras
 
+from objectives.networks.batch_norm import SCRATCH_MOMENTUM
+
 
 def small_cnn(pixels: keras.KerasTensor) -> keras.Model:
     """Build four blocks of convolution, batch normalisation and pooling.
@@ -15,7 +17,7 @@ def small_cnn(pixels: keras.KerasTensor) -> keras.Model:
     x = pixels
     for filters in (16, 32, 64, 128):
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        x = keras.layers.BatchNormalization(momentum=SCRATCH_MOMENTUM)(x)
         x = keras.layers.ReLU()(x)
         x = keras.layers.MaxPooling2D()(x)
     return keras.Model(keras.utils.get_source_inputs(pixels)[0], x, name="small_cnn")

@@ -1,10 +1,11 @@
-"""When training ends early: every rule by which a fold, a trial or a stage is stopped.
+"""When training ends early: every rule by which a stage or a trial is stopped.
 
-- :mod:`~objectives.stopping.early_stopping`: a fold that no longer improves.
+- :mod:`~objectives.stopping.early_stopping`: a stage that no longer improves.
 - :mod:`~objectives.stopping.pruning`: a trial that is worse than the others at its epoch.
 - :mod:`~objectives.stopping.rung`: a trial that is not worth fine-tuning.
 - :mod:`~objectives.stopping.divergence`: a trial whose loss or score is not a number.
+- :mod:`~objectives.stopping.scoring_version`: which version of these rules a score is by.
 
 The rules are plain functions of numbers. They are asked in `objectives/training/stages.py`
-(folds, losses) and `search/study/reporter.py` (trials, scores, the time that is left).
+(stages, losses) and `search/study/reporter.py` (trials, scores, the time that is left).
 """

@@ -9,29 +9,38 @@ IntArray = npt.NDArray[np.int64]
 def shared_batches(fold_of: IntArray, *, batch_size: int, n_folds: int, seed: int) -> IntArray:
     """Order the rows of an epoch so that every batch holds the same share of each fold.
 
-    A batch has ``batch_size * k / (k - 1)`` rows, so that a head that leaves out its own fold sees
-    ``batch_size``. The order depends on folds and seed alone, never on images or labels: nothing
-    of a validation image reaches its model by way of the order.
+    A batch has at most ``batch_size * k / (k - 1)`` rows, so that a head that leaves out its own
+    fold sees ``batch_size``. There are as few steps as that allows, and no two differ by more than
+    a row: a last batch of what is left over would count as much as the others and be noise. The
+    order depends on folds and seed alone, never on images or labels: nothing of a validation image
+    reaches its model by way of the order.
 
     Args:
         fold_of: The fold of each row, shape ``(rows,)``; -1 is a row of no fold.
-        batch_size: Rows that each head sees in a step.
+        batch_size: Rows that each head sees in a step, at most.
         n_folds: Number of folds, k; 1 leaves nothing out.
         seed: Of this epoch.
 
     Returns:
-        Positions in ``fold_of``, shape ``(steps, batch)``; -1 fills up the last batch.
+        Positions in ``fold_of``, shape ``(steps, batch)``; -1 fills up batches that have a row
+        less.
     """
-    generator = np.random.default_rng(seed)
+    order = _spread(fold_of, np.random.default_rng(seed))
+    size = batch_size if n_folds == 1 else round(batch_size * n_folds / (n_folds - 1))
+    steps = -(-len(order) // size)
+    batches = np.array_split(order, steps)
+    filled = np.full((steps, len(batches[0])), -1, dtype=np.int64)
+    for step, rows in enumerate(batches):
+        filled[step, : len(rows)] = rows
+    return filled
+
+
+def _spread(fold_of: IntArray, generator: np.random.Generator) -> IntArray:
+    """Order the rows so that any stretch of them holds each fold in its share."""
     place = np.empty(len(fold_of))
     for fold in np.unique(fold_of):
         members = np.flatnonzero(fold_of == fold)
         # Evenly spread places with a random start: no batch gets two shares of one fold.
         spread = (np.arange(len(members)) + generator.random()) / len(members)
         place[generator.permutation(members)] = spread
-    order = np.argsort(place, kind="stable")
-    size = batch_size if n_folds == 1 else round(batch_size * n_folds / (n_folds - 1))
-    steps = -(-len(order) // size)
-    filled = np.full(steps * size, -1, dtype=np.int64)
-    filled[: len(order)] = order
-    return filled.reshape(steps, size)
+    return np.argsort(place, kind="stable")

@@ -2,10 +2,10 @@
 
 Sample i updates head j only if i is not in fold j. Each fold has its own optimizer memory, step
 count, learning rate and gradient norm, and no layer couples a batch, so that the heads equal those
-of k separate runs on the same batches (a test holds it). A fold that has stopped leaves the stack
-and costs nothing.
+of k separate runs on the same batches (a test holds it).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -24,103 +24,114 @@ from objectives.training.optimizers import (
 )
 from objectives.training.schedules import learning_rates
 
+NO_ROW = -2
+"""The fold of what only fills up a batch."""
+
 
 @dataclass(frozen=True)
-class EpochData:
-    """What an epoch reads.
+class Steps:
+    """The rows of some consecutive steps of an epoch.
 
-    Features ``(rows, d)``, soft labels ``(rows, classes)``, the fold of each row, the batches of
-    :func:`objectives.training.batches.shared_batches`, and the class weights and focal alphas of
-    all k folds, ``(k, classes)``.
+    Features ``(steps, batch, width)``, soft labels ``(steps, batch, classes)``, and the fold of
+    each row, ``(steps, batch)``: -1 trains with every fold, ``NO_ROW`` with none.
     """
 
+    first: int
+    """The number of the first of them in the epoch."""
     features: Any
     labels: Any
     fold_of: Any
-    batches: Any
-    class_weights: Any
-    alpha: Any
 
 
 def train_heads(
-    form: HeadForm, stack: HeadStack, data: EpochData, hyper: dict[str, Any], *, seed: int
+    form: HeadForm,
+    stack: HeadStack,
+    epoch: Iterable[Steps],
+    class_terms: tuple[Any, Any],
+    hyper: dict[str, Any],
+    *,
+    seed: int,
 ) -> tuple[HeadStack, np.ndarray]:
     """Train every head of the stack for one epoch.
 
     Args:
         form: The heads' form.
         stack: Their state.
-        data: What the epoch reads; class weights and alphas of all k folds.
+        epoch: All steps of the epoch, some at a time.
+        class_terms: Class weights and focal alphas, ``(k, classes)`` each.
         hyper: From :func:`objectives.training.hyper.hyper_tensors`.
         seed: Of this epoch's dropout.
 
     Returns:
         The new state, and the mean training loss of each head of the stack.
     """
-    folds = tf.constant(stack.folds, dtype=tf.int64)
-    state, losses = _compiled_epoch(form, stack.counts.dtype, data.features.dtype)(
-        (list(stack.weights), list(stack.slots), stack.counts),
-        folds,
-        tf.shape(data.class_weights)[0],
-        data.features,
-        data.labels,
-        data.fold_of,
-        data.batches,
-        tf.gather(data.class_weights, folds),
-        tf.gather(data.alpha, folds),
-        hyper,
-        tf.constant(seed, dtype=tf.int64),
-    )
+    dtype = stack.counts.dtype
+    state = (list(stack.weights), list(stack.slots), stack.counts)
+    totals = (tf.zeros_like(stack.counts), tf.zeros_like(stack.counts))
+    for steps in epoch:
+        run = _compiled_steps(form, dtype, tf.as_dtype(steps.features.dtype))
+        state, totals = run(
+            state,
+            totals,
+            list(stack.standards),
+            tf.constant(steps.first, tf.int64),
+            steps.features,
+            steps.labels,
+            steps.fold_of,
+            list(class_terms),
+            hyper,
+            tf.constant(seed, tf.int64),
+        )
     weights, slots, counts = state
+    losses = totals[0] / tf.maximum(totals[1], 1.0)
     return replace(stack, weights=weights, slots=slots, counts=counts), losses.numpy()
 
 
 @lru_cache(maxsize=64)
-def _compiled_epoch(form: HeadForm, dtype: Any, features_dtype: Any) -> Any:
-    def epoch(
+def _compiled_steps(form: HeadForm, dtype: Any, features_dtype: Any) -> Any:
+    def run(
         state: Any,
-        folds: Any,
-        n_folds: Any,
+        totals: Any,
+        standards: Any,
+        first: Any,
         features: Any,
         labels: Any,
         fold_of: Any,
-        batches: Any,
-        class_weights: Any,
-        alpha: Any,
+        class_terms: Any,
         hyper: dict[str, Any],
         seed: Any,
     ) -> Any:
+        folds = tf.range(tf.shape(state[2], out_type=tf.int64)[0])
+
         def step(number: Any, state: Any, total: Any, seen: Any) -> Any:
-            rows = batches[number]
-            real = rows >= 0
-            rows = tf.maximum(rows, 0)
-            mine = (tf.gather(fold_of, rows)[None, :] != folds[:, None]) & real[None, :]
+            its_folds = fold_of[number]
+            mine = (its_folds[None, :] != folds[:, None]) & (its_folds != NO_ROW)[None, :]
             state, losses, counts = _step(
                 form,
                 state,
-                tf.cast(tf.gather(features, rows), dtype),
-                tf.gather(labels, rows),
+                standards,
+                tf.cast(features[number], dtype),
+                labels[number],
                 tf.cast(mine, dtype),
-                (class_weights, alpha),
+                class_terms,
                 hyper,
-                (seed, number, folds, n_folds),
+                (seed, first + number),
             )
             return number + 1, state, total + losses * counts, seen + counts
 
-        nothing = tf.zeros_like(state[2])
-        n_steps = tf.shape(batches, out_type=tf.int64)[0]
-        first = (tf.zeros((), tf.int64), state, nothing, nothing)
-        _, state, total, seen = tf.while_loop(lambda number, *_: number < n_steps, step, first)
-        return state, total / tf.maximum(seen, 1.0)
+        n_steps = tf.shape(features, out_type=tf.int64)[0]
+        start = (tf.zeros((), tf.int64), state, *totals)
+        _, state, total, seen = tf.while_loop(lambda number, *_: number < n_steps, step, start)
+        return state, (total, seen)
 
     # Without autograph, whose reading of the code takes as long as some epochs.
     return tf.function(
-        epoch, input_signature=_signature(form, dtype, features_dtype), autograph=False
+        run, input_signature=_signature(form, dtype, features_dtype), autograph=False
     )
 
 
 def _signature(form: HeadForm, dtype: Any, features_dtype: Any) -> list[Any]:
-    """Leave all sizes open, so that a stack that shrinks or another width need no new graph."""
+    """Leave all sizes open, so that other widths and numbers of rows need no new graph."""
 
     def spec(rank: int, kind: Any = dtype) -> Any:
         return tf.TensorSpec([None] * rank, kind)
@@ -129,14 +140,13 @@ def _signature(form: HeadForm, dtype: Any, features_dtype: Any) -> list[Any]:
     slots = [spec(rank) for rank in ranks for _ in range(SLOTS_PER_VARIABLE[form.optimizer])]
     return [
         ([spec(rank) for rank in ranks], slots, spec(1)),
-        spec(1, tf.int64),
-        spec(0, tf.int32),
-        spec(2, features_dtype),
-        spec(2),
-        spec(1, tf.int64),
+        (spec(1), spec(1)),
+        [spec(2), spec(2)] if form.standardised else [],
+        spec(0, tf.int64),
+        spec(3, features_dtype),
+        spec(3),
         spec(2, tf.int64),
-        spec(2),
-        spec(2),
+        [spec(2), spec(2)],
         {name: spec(0) for name in HYPER_NAMES},
         spec(0, tf.int64),
     ]
@@ -145,6 +155,7 @@ def _signature(form: HeadForm, dtype: Any, features_dtype: Any) -> list[Any]:
 def _step(
     form: HeadForm,
     state: Any,
+    standards: Any,
     features: Any,
     labels: Any,
     mine: Any,
@@ -160,7 +171,7 @@ def _step(
     keep = _fold_dropout(weights, features, hyper, draw)
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        logits = head_logits(weights, features, keep)
+        logits = head_logits(standards, weights, features, keep)
         losses = image_losses(labels[None], logits, hyper, alpha[:, None, :])
         per_fold = tf.reduce_sum(image_weights * losses, axis=1) / tf.maximum(n_images, 1.0)
         loss = tf.reduce_sum(per_fold)
@@ -192,14 +203,12 @@ def _step(
 
 
 def _fold_dropout(weights: Any, features: Any, hyper: dict[str, Any], draw: Any) -> Any:
-    """Draw the masks of all k folds, stopped or not, so that no other fold changes a fold's."""
-    seed, step, folds, n_folds = draw
-    shape = (n_folds, tf.shape(features)[0], tf.shape(weights[-2])[1])
+    """Draw a mask for each fold of its own."""
+    seed, step = draw
+    n_folds, width = tf.shape(weights[-2])[0], tf.shape(weights[-2])[1]
+    shape = (n_folds, tf.shape(features)[0], width)
     return tf.cond(
         hyper["dropout"] > 0,
-        lambda: tf.gather(
-            dropout_mask(hyper["dropout"], shape, seed=seed, step=step, dtype=features.dtype),
-            folds,
-        ),
+        lambda: dropout_mask(hyper["dropout"], shape, seed=seed, step=step, dtype=features.dtype),
         lambda: tf.ones((1, 1, 1), features.dtype),
     )

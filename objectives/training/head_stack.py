@@ -1,6 +1,6 @@
 """The k heads of a trial as one stack of tensors: their weights, and what they predict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from objectives.records import FloatArray
 from objectives.training.optimizers import zero_slots
 from spaces.params import OptimizerName, TrialParams
 
@@ -18,52 +19,54 @@ class HeadForm:
 
     dense: bool
     optimizer: OptimizerName
+    standardised: bool
 
     @classmethod
     def of(cls, params: TrialParams) -> "HeadForm":
         """Take the form from a trial's parameters."""
-        return cls(params.dense_units > 0, params.optimizer)
+        return cls(params.dense_units > 0, params.optimizer, params.features == "deep")
 
 
 @dataclass(frozen=True)
 class HeadStack:
-    """The state of the heads that still train: tensors whose first axis counts folds.
+    """The state of the heads: tensors whose first axis counts folds.
 
-    ``weights`` are ``[kernel, bias]`` of the dense layer, if there is one, then of the classifier;
-    ``counts`` are the steps that each fold has taken; ``folds`` which folds these are.
+    ``standards`` are scale and offset of deep features, which are never trained, and nothing of
+    others; ``weights`` are ``[kernel, bias]`` of the dense layer, if there is one, then of the
+    classifier; ``counts`` are the steps that each fold has taken.
     """
 
-    folds: tuple[int, ...]
+    standards: Sequence[Any]
     weights: Sequence[Any]
     slots: Sequence[Any]
     counts: Any
 
-    def only(self, folds: Sequence[int]) -> "HeadStack":
-        """Keep some of the folds."""
-        if tuple(folds) == self.folds:
-            return self
-        places = [self.folds.index(fold) for fold in folds]
-
-        def pick(tensor: Any) -> Any:
-            return tf.gather(tensor, places)
-
-        return HeadStack(
-            tuple(folds),
-            [pick(w) for w in self.weights],
-            [pick(s) for s in self.slots],
-            pick(self.counts),
-        )
-
     def weights_of(self, fold: int) -> list[np.ndarray]:
-        """Copy the weights of one head."""
-        place = self.folds.index(fold)
-        return [w[place].numpy() for w in self.weights]
+        """Copy the weights of one head: its standards, then kernels and biases."""
+        return [tensor[fold].numpy() for tensor in (*self.standards, *self.weights)]
 
 
 def new_heads(
-    params: TrialParams, *, n_folds: int, n_features: int, n_classes: int, seed: int, dtype: Any
+    params: TrialParams,
+    standards: Sequence[FloatArray],
+    *,
+    n_folds: int,
+    n_features: int,
+    n_classes: int,
+    seed: int,
+    dtype: Any,
 ) -> HeadStack:
-    """Draw the first weights: Glorot uniform kernels, zero biases, each fold its own draw."""
+    """Draw the first weights: Glorot uniform kernels, zero biases, each fold its own draw.
+
+    Args:
+        params: The trial's.
+        standards: Scale and offset of deep features for each fold, ``(k, width)`` each; else none.
+        n_folds: Number of folds, k.
+        n_features: Their width.
+        n_classes: Number of classes.
+        seed: Of the draws.
+        dtype: Of all tensors.
+    """
     widths = [n_features, *([params.dense_units] if params.dense_units else []), n_classes]
     weights: list[Any] = []
     for layer, (n_in, n_out) in enumerate(pairwise(widths)):
@@ -81,15 +84,23 @@ def new_heads(
         weights.append(tf.stack(draws))
         weights.append(tf.zeros((n_folds, n_out), dtype=dtype))
     slots = zero_slots(params.optimizer, weights)
-    return HeadStack(tuple(range(n_folds)), weights, slots, tf.zeros(n_folds, dtype=dtype))
+    fixed = [tf.constant(array, dtype) for array in standards]
+    return HeadStack(fixed, weights, slots, tf.zeros(n_folds, dtype=dtype))
 
 
-def head_logits(weights: Sequence[Any], features: Any, keep: Any = None) -> Any:
-    """Run the stack: ``(rows, d)`` or ``(k, rows, d)`` to ``(k, rows, classes)``.
+def head_logits(
+    standards: Sequence[Any], weights: Sequence[Any], features: Any, keep: Any = None
+) -> Any:
+    """Run the stack: features ``(rows, width)`` to logits ``(k, rows, classes)``.
 
     ``keep`` multiplies what enters the classifier: the dropout mask, already scaled.
     """
     hidden = features
+    if standards:
+        # Each fold's own standardised copy of the rows costs less than a wide kernel scaled anew
+        # in each step and led back through in its gradient.
+        scale, offset = standards
+        hidden = features[None] * scale[:, None, :] + offset[:, None, :]
     if len(weights) == 4:
         hidden = tf.nn.relu(_stacked_matmul(hidden, weights[0]) + weights[1][:, None, :])
     if keep is not None:
@@ -116,28 +127,43 @@ def _matmul_and_gradient(rows: Any, kernels: Any) -> Any:
 _stacked_matmul = tf.custom_gradient(_matmul_and_gradient)
 
 
-def predict_heads(stack: HeadStack, features: Any) -> np.ndarray:
+def predict_heads(stack: HeadStack, blocks: Iterator[Any]) -> np.ndarray:
     """Predict with every head of the stack, each on rows of its own.
 
     Args:
         stack: The heads' state.
-        features: Shape ``(folds, rows, d)``.
+        blocks: Features, each ``(k, some rows, width)``: a head reads its own.
 
     Returns:
-        Probabilities, shape ``(folds, rows, classes)``.
+        Probabilities of all blocks' rows, shape ``(k, rows, classes)``.
     """
-    probabilities: np.ndarray = _compiled_prediction(list(stack.weights), features).numpy()
-    return probabilities
+    kernels = _compiled_folding(list(stack.standards), list(stack.weights))
+    parts = [_compiled_prediction(kernels, block).numpy() for block in blocks]
+    return np.concatenate(parts, axis=1)
+
+
+def _fold_standards_in(standards: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
+    """Give kernels and biases that take features as they are."""
+    if not standards:
+        return list(weights)
+    scale, offset = standards
+    kernel, bias, *others = weights
+    moved = tf.squeeze(tf.matmul(offset[:, None, :], kernel), 1)
+    return [kernel * scale[:, :, None], bias + moved, *others]
 
 
 def _probabilities(weights: Sequence[Any], features: Any) -> Any:
-    return tf.nn.softmax(head_logits(weights, tf.cast(features, weights[0].dtype)))
+    hidden = tf.cast(features, weights[0].dtype)
+    if len(weights) == 4:
+        hidden = tf.nn.relu(tf.matmul(hidden, weights[0]) + weights[1][:, None, :])
+    return tf.nn.softmax(tf.matmul(hidden, weights[-2]) + weights[-1][:, None, :])
 
 
+_compiled_folding = tf.function(_fold_standards_in, reduce_retracing=True, autograph=False)
 _compiled_prediction = tf.function(_probabilities, reduce_retracing=True, autograph=False)
 
 
 def dropout_mask(rate: Any, shape: Any, *, seed: Any, step: Any, dtype: Any) -> Any:
-    """Draw a step's dropout mask ``(k_all, rows, width)``, scaled to keep the mean; no state."""
+    """Draw a step's dropout mask ``(k, rows, width)``, scaled to keep the mean; no state."""
     draw = tf.random.stateless_uniform(shape, seed=tf.stack([seed, step]), dtype=dtype)
     return tf.where(draw >= rate, 1.0 / (1.0 - rate), tf.zeros((), dtype))

@@ -1,8 +1,8 @@
 """The head stage: the backbone frozen, all folds' heads trained at once over stored features."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,14 @@ import tensorflow as tf
 from objectives.evaluation.history import FoldOutcome
 from objectives.records import FloatArray
 from objectives.training.batches import shared_batches
-from objectives.training.fused_heads import EpochData, train_heads
-from objectives.training.head_stack import HeadForm, HeadStack, new_heads, predict_heads
+from objectives.training.fused_heads import NO_ROW, Steps, train_heads
+from objectives.training.head_stack import HeadForm, new_heads, predict_heads
 from objectives.training.hyper import hyper_tensors
+from objectives.training.standardising import standardise_by_fold
 from spaces.params import TrialParams
 
+MOST_BYTES = 1 << 26
+"""Of features that are copied at a time."""
 FeaturesOfEpoch = Callable[[int], tuple[Any, Any]]
 
 
@@ -68,92 +71,105 @@ class Ahead:
 
 @dataclass
 class HeadTrainer:
-    """Trains the heads of all folds; see :mod:`objectives.training.fused_heads`."""
+    """Trains the heads of all folds; see :mod:`objectives.training.fused_heads`.
+
+    Features are read some steps at a time, so that memory grows neither with rows nor width.
+    """
 
     params: TrialParams
     plan: FoldPlan
     features_of_epoch: FeaturesOfEpoch
     clean: Any
     shifted: Any
-    """Features of the clean and the shifted validation view, ``(rows, d)``; shifted may be None."""
+    """Features of the clean and the shifted validation view, ``(rows, width)``; shifted may be
+    None."""
     n_epochs: int
     """The stage's length: the horizon of the schedule."""
     seed: int
-    _best: dict[int, HeadStack] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        """Draw the first weights and lay out the validation rows."""
-        n_classes = self.plan.class_weights.shape[1]
+        """Standardise the features and draw the first weights."""
         self._form = HeadForm.of(self.params)
         self._stack = new_heads(
             self.params,
+            self._standards() if self._form.standardised else (),
             n_folds=self.plan.n_folds,
             n_features=int(self.clean.shape[1]),
-            n_classes=n_classes,
+            n_classes=self.plan.class_weights.shape[1],
             seed=self.seed,
             dtype=tf.float32,
         )
-        steps = len(self._batches(0))
         self._hyper = hyper_tensors(
             self.params,
             learning_rate=self.params.learning_rate,
-            horizon=steps * self.n_epochs,
+            horizon=len(self._batches(0)) * self.n_epochs,
             dtype=tf.float32,
         )
-        views = [view for view in (self.clean, self.shifted) if view is not None]
-        self._validation = tf.constant(_rows_by_fold(self.plan, views))
+        self._class_terms = (tf.constant(self.plan.class_weights), tf.constant(self.plan.alpha))
+        self._best: dict[int, list[np.ndarray]] = {}
+
+    def _standards(self) -> tuple[FloatArray, FloatArray]:
+        first, _ = self.features_of_epoch(0)
+        views = (self.clean, first)
+        return standardise_by_fold(views, self.plan.fold_of, n_folds=self.plan.n_folds)
 
     def _batches(self, epoch: int) -> np.ndarray:
         return self.plan.batches(self.params.batch_size, hash_seed(self.seed, epoch))
 
-    def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
-        """Train the folds' heads for one epoch on view ``epoch`` and predict."""
-        features, labels = self.features_of_epoch(epoch)
-        self._stack = self._stack.only(folds)
-        data = EpochData(
-            tf.constant(features),
-            tf.constant(labels),
-            tf.constant(self.plan.fold_of, tf.int64),
-            tf.constant(self._batches(epoch), tf.int64),
-            tf.constant(self.plan.class_weights),
-            tf.constant(self.plan.alpha),
+    def advance(self, epoch: int) -> dict[int, FoldOutcome]:
+        """Train the heads for one epoch on its view, and predict each fold's validation rows."""
+        self._stack, losses = train_heads(
+            self._form,
+            self._stack,
+            self._steps_of(epoch),
+            self._class_terms,
+            self._hyper,
+            seed=hash_seed(self.seed, epoch),
         )
-        seed = hash_seed(self.seed, epoch)
-        self._stack, losses = train_heads(self._form, self._stack, data, self._hyper, seed=seed)
-        clean, shifted = self._predict()
+        clean = self._predict(self.clean)
+        shifted = None if self.shifted is None else self._predict(self.shifted)
         return {
-            j: FoldOutcome(float(losses[place]), clean[place], shifted[place])
-            for place, j in enumerate(folds)
+            j: FoldOutcome(float(loss), clean[j], None if shifted is None else shifted[j])
+            for j, loss in enumerate(losses)
         }
 
-    def _predict(self) -> tuple[list[FloatArray], Sequence[FloatArray | None]]:
-        """Let every head predict its own fold in one pass, both views together."""
-        mine = tf.gather(self._validation, self._stack.folds)
-        probabilities = predict_heads(self._stack, mine)
-        n_rows = [len(self.plan.rows_of(j)) for j in self._stack.folds]
-        views = np.split(probabilities, 1 if self.shifted is None else 2, axis=1)
-        cut = [[fold[:n] for fold, n in zip(view, n_rows, strict=True)] for view in views]
-        return cut[0], cut[1] if len(cut) > 1 else [None] * len(n_rows)
+    def _steps_of(self, epoch: int) -> Iterator[Steps]:
+        features, labels = self.features_of_epoch(epoch)
+        batches = self._batches(epoch)
+        n_batch = batches.shape[1]
+        n_steps = max(1, MOST_BYTES // (n_batch * features.shape[1] * features.dtype.itemsize))
+        for first in range(0, len(batches), n_steps):
+            rows = batches[first : first + n_steps]
+            read = np.maximum(rows, 0)
+            yield Steps(
+                first,
+                features[read.ravel()].reshape(*rows.shape, -1),
+                labels[read],
+                np.where(rows < 0, NO_ROW, self.plan.fold_of[read]),
+            )
+
+    def _predict(self, view: Any) -> list[FloatArray]:
+        """Let every head predict its own fold; a short fold's rows are filled up and cut off."""
+        rows_of = [self.plan.rows_of(j) for j in range(self.plan.n_folds)]
+        most = max(map(len, rows_of))
+        if most == 0:
+            nothing = np.zeros((0, self.plan.class_weights.shape[1]), np.float32)
+            return [nothing] * len(rows_of)
+        table = np.stack([np.resize(rows, most) for rows in rows_of])
+        n_bytes = len(rows_of) * view.shape[1] * view.dtype.itemsize
+        n_rows = max(1, MOST_BYTES // n_bytes)
+        parts = (table[:, start : start + n_rows] for start in range(0, most, n_rows))
+        blocks = (view[part.ravel()].reshape(*part.shape, -1) for part in parts)
+        probabilities = predict_heads(self._stack, blocks)
+        return [fold[: len(rows)] for fold, rows in zip(probabilities, rows_of, strict=True)]
 
     def remember(self, fold: int) -> None:
-        """Keep a head's present weights as its best."""
-        self._best[fold] = replace(self._stack, slots=())
+        """Keep the present weights of a fold's head as its best."""
+        self._best[fold] = self._stack.weights_of(fold)
 
     def best_heads(self) -> dict[int, list[np.ndarray]]:
-        """Copy the best weights of each fold's head."""
-        return {fold: stack.weights_of(fold) for fold, stack in self._best.items()}
-
-
-def _rows_by_fold(plan: FoldPlan, views: Sequence[Any]) -> np.ndarray:
-    """Lay the validation rows of the folds out as ``(k, views * most, d)``; short folds get 0."""
-    most = max(len(plan.rows_of(j)) for j in range(plan.n_folds))
-    width = views[0].shape[1]
-    laid_out = np.zeros((plan.n_folds, len(views), most, width), views[0].dtype)
-    for fold in range(plan.n_folds):
-        rows = plan.rows_of(fold)
-        for place, view in enumerate(views):
-            laid_out[fold, place, : len(rows)] = view[rows]
-    return laid_out.reshape(plan.n_folds, len(views) * most, width)
+        """Give the best weights of each fold's head; see :meth:`HeadStack.weights_of`."""
+        return dict(self._best)
 
 
 def hash_seed(seed: int, *parts: int) -> int:

@@ -7,7 +7,7 @@ its share of the epoch and taken out again, so that the folds go forward in lock
 sees their mean after every epoch, and the memory is that of a single fold.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,11 +99,11 @@ class NetworkTrainer:
         for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)
 
-    def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
-        """Train the folds' networks for one epoch on view ``epoch``, one after the other."""
+    def advance(self, epoch: int) -> dict[int, FoldOutcome]:
+        """Train the folds' networks for one epoch on its view, one after the other."""
         arrays, labels = self.arrays_of_epoch(epoch)
         outcomes: dict[int, FoldOutcome] = {}
-        for fold in folds:
+        for fold in range(self.plan.n_folds):
             self._put(self._states[fold])
             loss = self._train_fold(epoch, fold, arrays, labels)
             outcomes[fold] = self._outcome(fold, loss)

@@ -1,6 +1,5 @@
-"""The loop that both stages share: train an epoch, score, report, stop folds that are done."""
+"""The loop that all stages share: train an epoch, score, report, stop."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from objectives.evaluation.history import FoldOutcome, History
@@ -10,10 +9,10 @@ from objectives.stopping.early_stopping import Patience
 
 
 class FoldTrainer(Protocol):
-    """Trains some folds of a trial, whatever it shares between them."""
+    """Trains the folds of a trial, whatever it shares between them."""
 
-    def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
-        """Train the folds for one epoch and predict their validation rows."""
+    def advance(self, epoch: int) -> dict[int, FoldOutcome]:
+        """Train all folds for one epoch and predict their validation rows."""
         ...
 
     def remember(self, fold: int) -> None:
@@ -30,15 +29,18 @@ def run_stage(
     n_epochs: int,
     patience_epochs: int,
 ) -> bool:
-    """Train all folds of a trial through one stage, each until it stops improving.
+    """Train all folds of a trial through one stage, until their mean stops improving.
+
+    The folds stop together: one that stopped by itself would do so in a dip of its own noise, and
+    be scored at an epoch that the others do not choose.
 
     Args:
         stage: Name of the stage.
         trainer: What trains.
         history: Receives every epoch.
-        reporter: Hears the score of each fold after each epoch; a stopped fold carries its best.
+        reporter: Hears the score of each fold after each epoch.
         n_epochs: The most epochs.
-        patience_epochs: Epochs without a better score after which a fold stops.
+        patience_epochs: Epochs without a better mean after which the stage ends; 0 never does.
 
     Returns:
         False if the reporter ended the trial.
@@ -46,19 +48,18 @@ def run_stage(
     Raises:
         TrialError: If a loss is not a number.
     """
-    folds = {j: Patience(patience_epochs) for j in range(len(history.fold_rows))}
+    patience = Patience(patience_epochs)
     for epoch in range(n_epochs):
-        active = [j for j, patience in folds.items() if not patience.exhausted]
-        if not active:
-            break
-        record = history.add(stage, epoch, trainer.advance(epoch, active))
-        for fold, outcome in record.outcomes.items():
+        outcomes = trainer.advance(epoch)
+        for fold, outcome in outcomes.items():
             what = f"the loss of fold {fold} in epoch {epoch + 1} of {stage}"
             refuse_divergence(outcome.loss, what)
-        for j in active:
-            if folds[j].improves(record.scores[j]):
-                trainer.remember(j)
-        carried = {j: record.scores.get(j, patience.best) for j, patience in folds.items()}
-        if not reporter.report(stage, epoch, carried):
+        record = history.add(stage, epoch, outcomes)
+        for fold in history.chosen_at_last():
+            trainer.remember(fold)
+        patience.note(record.mean)
+        if not reporter.report(stage, epoch, record.scores):
             return False
+        if patience.exhausted:
+            break
     return True

@@ -12,6 +12,8 @@ Purpose = Literal["train", "validate", "holdout"]
 class ViewKey:
     """Everything that decides a view's bytes; equal keys, equal views, whoever makes them.
 
+    ``policy`` is one path in which every operation carries its strength, such as
+    ``augmix@medium+flip@high``: trials that come to the same operations in any way share it.
     ``folds`` is a hash of the pools that partners come from, and empty where the policy mixes no
     images: such a view serves any folds. The identity ``none`` has one key whatever strength,
     seed, index and purpose were asked for, so that its features are shared too.
@@ -20,7 +22,6 @@ class ViewKey:
     data: str
     rows: str
     policy: str
-    strength: str
     seed: int
     index: int
     image_px: int
@@ -45,7 +46,7 @@ class ViewKey:
         Neither the data, nor rows or folds, enter it: what an image draws does not change with the
         content of other images, and sweeps on changed data keep their draws.
         """
-        drawn = (self.policy, self.strength, self.seed, self.index, self.purpose, *place)
+        drawn = (self.policy, self.seed, self.index, self.purpose, *place)
         return int(_digest(drawn)[:16], 16)
 
 

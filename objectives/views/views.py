@@ -18,7 +18,8 @@ from objectives.views.keys import Purpose, ViewKey
 from objectives.views.rendering import BaseImages, ViewRenderer
 from objectives.views.rows import BaseRows, StreamedRows
 from spaces.machine import usable_cores
-from spaces.policies import IDENTITY, parse_policy
+from spaces.policies import parse_path
+from spaces.policy_text import IDENTITY
 
 __all__ = ["Purpose", "Shard", "SharingCounts", "View", "ViewKey", "Views"]
 
@@ -110,28 +111,26 @@ class Views:
         """Name a view.
 
         Args:
-            policy: As in ``spaces.policies``.
-            strength: ``low``, ``medium`` or ``high``.
+            policy: One path of a policy, as in ``spaces.policy_text``.
+            strength: ``low``, ``medium`` or ``high``, of the operations that carry none.
             index: Which draw, from 0 on; training reads view e in epoch e.
             purpose: Views of different purposes share no draw.
 
         Raises:
-            InputError: If policy or strength is unknown.
+            InputError: If policy or strength is unknown, or the policy has several paths.
         """
-        parsed = parse_policy(policy)
-        parsed.operations(strength)
-        drawn = not parsed.is_identity
-        own_code = f"+{parsed.own_digest}" if parsed.own_digest else ""
+        path = parse_path(policy).at(strength)
+        drawn = not path.is_identity
+        own_code = f"+{path.own_digest}" if path.own_digest else ""
         return ViewKey(
             data=self._base.data.fingerprint,
             rows=self._rows_hash,
-            policy=parsed.name,
-            strength=strength if drawn else "",
+            policy=path.name,
             seed=self._seed if drawn else 0,
             index=index if drawn else 0,
             image_px=int(self._base.data.images.shape[1]),
             purpose=purpose if drawn else "",
-            folds=self._pools_hash if parsed.mixes_images else "",
+            folds=self._pools_hash if path.mixes_images else "",
             augmenter=self._augmenter.name if drawn else "",
             augmenter_version=f"{self._augmenter.version}{own_code}" if drawn else "",
             shard_rows=self._shard_rows if drawn else 0,
@@ -198,7 +197,7 @@ class Views:
         return (self.n_rows, *self._base.data.images.shape[1:])
 
     def _renderer(self, key: ViewKey) -> ViewRenderer:
-        operations = parse_policy(key.policy).operations(key.strength)
+        operations = parse_path(key.policy).operations()
         return ViewRenderer(key, self._base, operations, self._augmenter)
 
     def _base_shards(self) -> Iterator[Shard]:

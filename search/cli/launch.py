@@ -25,7 +25,7 @@ def command(file: Path, data: Path | None, data_option: Path | None, as_json: bo
         sweep = Sweep.from_yaml(file, data=data_path)
         try:
             with LiveProgress(side_terminal()) as progress:
-                status = sweep.launch(on_progress=progress.show)
+                status = sweep.launch(on_progress=progress.show, on_note=progress.say)
         except KeyboardInterrupt:
             _say_how_to_go_on(file, data_path)
             raise

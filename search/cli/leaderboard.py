@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from search.progress import duration, number
+from spaces.policy_text import takes_strength
 
 Document = Mapping[str, Any]
 
@@ -50,9 +51,10 @@ def sweep_list(documents: Iterable[Document]) -> Table:
 
 
 def policy_with_strength(params: Document) -> str:
-    """Write ``randaugment (medium)``, or ``none`` alone."""
+    """Write ``randaugment (medium)``, or a policy alone that takes no strength."""
     policy = str(params.get("policy", "none"))
-    return policy if policy == "none" else f"{policy} ({params.get('strength', 'medium')})"
+    strength = f" ({params.get('strength', 'medium')})" if takes_strength(policy) else ""
+    return policy + strength
 
 
 def new_table(*headings: str) -> Table:

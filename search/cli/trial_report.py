@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.cli.leaderboard import new_table
-from search.progress import duration, fold_scores, number
+from search.progress import duration, fold_scores, interval_text, number
 
 Document = Mapping[str, Any]
 OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error")
@@ -36,6 +36,7 @@ def _facts(document: Document) -> Table:
     facts = Table.grid(padding=(0, 2))
     rows = {
         "score": _scores(document),
+        "selected": _selected(document),
         "folds": fold_scores(document.get("fold_scores")),
         "epochs": ", ".join(f"{s} {n}" for s, n in (document.get("stages") or {}).items()),
         "stages": ", ".join(
@@ -49,6 +50,12 @@ def _facts(document: Document) -> Table:
         if value:
             facts.add_row(name, str(value))
     return facts
+
+
+def _selected(document: Document) -> str | None:
+    """Say how far the score of a trial that was once the best may be off."""
+    interval = document.get("interval")
+    return interval and f"{interval_text(interval)}, optimistic: it was the best when it ended"
 
 
 def _scores(document: Document) -> str:

@@ -53,7 +53,7 @@ def _candidate(slot: Slot) -> Candidate:
     trial = cast(int, slot.trial)
     return Candidate(
         trial=trial,
-        params=TrialParams.model_validate(slot.params),
+        params=TrialParams.of_trial(slot.params or {}),
         epochs=TrialDetail.of(slot).epochs,
         score=cast(float, slot.score),
         run_id=slot.run_id,

@@ -63,7 +63,7 @@ class Sweeps:
             fingerprint: Of the data.
             fold_hash: Of folds, groups and holdout.
             splits: These themselves, see :func:`objectives.splits.splits_to_bytes`.
-            versions: Of the libraries that scores depend on.
+            versions: Of the libraries and the scoring rules that scores depend on.
             budget: One slot a trial.
         """
         values = {"id": str(uuid.uuid4()), "name": name, "file": file}

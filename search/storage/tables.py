@@ -30,7 +30,7 @@ sweeps = Table(
     Column("fingerprint", CleanText(64), nullable=False),  # of the data
     Column("fold_hash", CleanText(64), nullable=False),
     Column("splits", LargeBinary, nullable=False),  # rows, folds, groups and holdout, as .npz
-    Column("versions", CleanJson, nullable=False),  # of the libraries that scores depend on
+    Column("versions", CleanJson, nullable=False),  # of libraries and scoring rules
     Column("trials", Integer, nullable=False),  # the budget
     Column("hours", CleanFloat),
     Column("gpu_hours", CleanFloat),

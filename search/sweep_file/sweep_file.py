@@ -14,6 +14,7 @@ from search.sweep_file.plain_data import check_plain
 from search.sweep_file.sections import BudgetSettings, SearchSettings, WorkerSettings
 from search.sweep_file.yaml_reading import read_yaml
 from spaces.errors import InputError
+from spaces.narrowing import AUTO, on_base, with_short_policies
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?")
 OWN_RULES = ("audit", "none")
@@ -33,7 +34,7 @@ class SweepFile(Section):
     data: DataSettings
     validation: ValidationSettings = ValidationSettings()
     train: TrainSettings = TrainSettings()
-    space: str | dict[str, Any] = "default"
+    space: str | dict[str, Any] = AUTO
     recipes: list[str | dict[str, Any]] = Field(default_factory=list)
     objective: str = "objectives.trial:train_trial"
     """``module:attribute`` of what scores a point."""
@@ -50,6 +51,16 @@ class SweepFile(Section):
                 "begins with a letter or a digit and does not end with a dot"
             )
         return name
+
+    @field_validator("space")
+    @classmethod
+    def _has_short_policies(cls, space: str | dict[str, Any]) -> str | dict[str, Any]:
+        if isinstance(space, str):
+            return space
+        try:
+            return with_short_policies(space)
+        except InputError as error:
+            raise ValueError(str(error).rstrip(".")) from error
 
     @field_validator("objective")
     @classmethod
@@ -68,6 +79,10 @@ class SweepFile(Section):
             stored: The file that the sweep was made from, as far as it has come since.
         """
         return _over(self, stored)
+
+    def on_space(self, base: str) -> "SweepFile":
+        """Give this file with a space of that name in the place of ``auto``."""
+        return self.model_copy(update={"space": on_base(self.space, base)})
 
     def as_written(self) -> str:
         """Write the file with every default filled in, as it is stored with the sweep."""

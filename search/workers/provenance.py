@@ -6,6 +6,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from objectives.stopping.scoring_version import SCORING_VERSION
+
+SCORING_RULES = "scoring rules"
 _PACKAGES = ("foldsweep", "keras", "keras-cv", "numpy", "opencv-python-headless", "optuna")
 _TENSORFLOWS = ("tensorflow", "tensorflow-cpu")
 
@@ -23,6 +26,11 @@ def library_versions() -> Mapping[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def score_versions() -> Mapping[str, str]:
+    """Give the versions of all that scores depend on: the libraries, and our scoring rules."""
+    return {**library_versions(), SCORING_RULES: str(SCORING_VERSION)}
 
 
 @cache

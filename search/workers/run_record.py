@@ -14,8 +14,9 @@ from search.open_sweep import OpenSweep
 from search.storage.records import Slot
 from search.study.reporter import log_epoch
 from search.trial_detail import TrialFindings
-from search.workers.provenance import git_commit, library_versions
+from search.workers.provenance import git_commit, score_versions
 from spaces.params import TrialParams
+from spaces.policy_text import takes_strength
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class RunRecord:
         self.run.tags(
             begun_tags(
                 self.opened.origin(int(self.slot.trial or 0)),
-                versions=library_versions(),
+                versions=score_versions(),
                 device=device,
                 worker=worker_id,
                 pair=params.pair,
@@ -100,7 +101,7 @@ class RunRecord:
 def run_name(slot: Slot) -> str:
     """Name a run so that a person can read the list."""
     params: Mapping[str, Any] = slot.params or {}
-    policy, strength = params.get("policy", "none"), params.get("strength", "medium")
-    shown = policy if policy == "none" else f"{policy} {strength}"
+    policy, strength = str(params.get("policy", "none")), params.get("strength", "medium")
+    shown = f"{policy} {strength}" if takes_strength(policy) else policy
     parts = [params.get("backbone"), shown, params.get("optimizer", "adamw")]
     return f"{slot.trial:03d} " + (", ".join(map(str, parts)) if params else "not begun")

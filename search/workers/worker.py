@@ -12,6 +12,7 @@ from optuna.trial import Trial
 
 from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.system_metrics import SystemMetrics
+from objectives.evaluation.oof_interval import oof_interval
 from objectives.records import Objective, TrialResult
 from objectives.stopping.divergence import refuse_divergence
 from objectives.trial_summary import summary_json
@@ -240,7 +241,27 @@ class Worker:
                 raise
             _logger.exception("trial %d failed", trial.number)
             return "failed", {"reason": reason_of(error)}
-        return _ending(result, reporter), {**_outcome(result), "reason": _reason(result, reporter)}
+        outcome = {**_outcome(result), "reason": _reason(result, reporter)}
+        outcome["detail"] |= self._interval_of_best(result)
+        return _ending(result, reporter), outcome
+
+    def _interval_of_best(self, result: TrialResult) -> dict[str, Any]:
+        """Give the interval of a score above all others: it takes a second, and the rest need none.
+
+        The best trial of a sweep was the best when it ended.
+        """
+        done = (slot for slot in self._slots.all() if slot.state == "done")
+        if any(slot.score is not None and slot.score >= result.score for slot in done):
+            return {}
+        data, splits = self._opened.prepared.data, self._opened.prepared.splits
+        interval = oof_interval(
+            result,
+            data.labels[splits.rows],
+            groups=splits.groups[splits.rows],
+            validation=self._opened.file.validation,
+            seed=self._opened.file.search.seed,
+        )
+        return {"interval": list(interval)}
 
     def _reporter(self, slot: Slot, trial: Trial, run: RunSpool) -> TrialReporter:
         train = self._opened.file.train

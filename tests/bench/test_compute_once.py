@@ -182,7 +182,6 @@ def test_the_plain_loop_trains_a_fold_and_times_each_of_its_epochs() -> None:
         dense_units=8,
         optimizer="lion",
         loss="focal",
-        focal_alpha="balanced",
         class_weights="balanced",
         schedule="cosine",
         clip_norm=1.0,

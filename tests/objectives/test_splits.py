@@ -1,4 +1,4 @@
-"""Folds and holdout: groups stay together, and content alone decides what is held out."""
+"""Folds and holdout: groups stay together, and names or contents decide what is held out."""
 
 import hashlib
 import itertools
@@ -17,6 +17,7 @@ from objectives.splits import (
     hash_folds,
     splits_from_bytes,
     splits_to_bytes,
+    thin_holdout,
 )
 from spaces.errors import InputError
 
@@ -92,6 +93,61 @@ def test_the_holdout_follows_contents_to_other_rows_and_grows_with_its_share() -
     assert abs(held_out.mean() - 0.15) < 0.04
     assert (choose_holdout(data.content_hashes, groups, 0.3) >= held_out).all()
     assert not choose_holdout(data.content_hashes, groups, 0.0).any()
+
+
+def _place(salt: str, text: str) -> float:
+    """Read the first 48 bits of a SHA-256 as a number in [0, 1)."""
+    return int(hashlib.sha256(f"{salt}{text}".encode()).hexdigest()[:12], 16) / 2**48
+
+
+def test_a_group_is_placed_by_its_name_and_without_one_by_its_smallest_content() -> None:
+    data = make_data(np.arange(400) % 2)
+    groups = np.arange(400) // 4
+    names = [f"patient {group}" if group % 2 else "" for group in groups.tolist()]
+    held_out = choose_holdout(data.content_hashes, groups, 0.3, names)
+    for group in range(100):
+        members = np.flatnonzero(groups == group).tolist()
+        place = (
+            _place("foldsweep holdout 2, by name\n", f"patient {group}")
+            if group % 2
+            else _place("foldsweep holdout 1\n", min(data.content_hashes[row] for row in members))
+        )
+        assert held_out[members].tolist() == [place < 0.3] * 4
+    assert 0.2 < held_out.mean() < 0.4
+
+
+def test_a_patient_stays_where_it_is_when_pictures_of_it_are_added() -> None:
+    before, after = make_data(np.arange(300) % 2), make_data(np.arange(600) % 2)
+    names = [f"patient {row % 30}" for row in range(600)]
+    groups = np.arange(600) % 30
+    first = choose_holdout(before.content_hashes, groups[:300], 0.3, names[:300])
+    second = choose_holdout(after.content_hashes, groups, 0.3, names)
+    np.testing.assert_array_equal(second[:300], first)
+    by_content = [
+        choose_holdout(data.content_hashes, groups[: len(data.labels)], 0.3)[:300]
+        for data in (before, after)
+    ]
+    assert (by_content[0] != by_content[1]).any()
+
+
+def test_copies_that_two_patients_share_are_held_out_together() -> None:
+    data = make_data(np.arange(300) % 2)
+    names = [f"patient {row // 3}" for row in range(300)]
+    # A copy joins each patient with the next.
+    groups = np.arange(300) // 6
+    held_out = choose_holdout(data.content_hashes, groups, 0.3, names)
+    for group in range(50):
+        assert len(set(held_out[groups == group].tolist())) == 1
+    assert 0 < held_out.mean() < 1
+
+
+def test_classes_of_which_few_pictures_are_held_out_are_counted() -> None:
+    labels = np.repeat([0, 1, 2], [200, 20, 30])
+    data = make_data(labels)
+    held_out = np.r_[0:15, 200:203]
+    splits = replace(_splits(), rows=np.setdiff1d(np.arange(250), held_out), holdout_rows=held_out)
+    assert thin_holdout(data, splits) == {"class 1": 3, "class 2": 0}
+    assert thin_holdout(data, replace(splits, holdout_rows=held_out[:0])) == {}
 
 
 def test_excluding_members_of_a_group_does_not_move_the_others() -> None:

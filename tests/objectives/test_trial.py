@@ -172,13 +172,13 @@ def test_no_noise_in_a_fold_reaches_the_model_that_is_validated_on_it(
             params, inputs.plan, inputs.features_of_epoch, clean, shifted, n_epochs=2, seed=0
         )
         for epoch in range(2):
-            trainer.advance(epoch, range(N_FOLDS))
+            trainer.advance(epoch)
         for fold in range(N_FOLDS):
             trainer.remember(fold)
         heads.append(trainer.best_heads())
     for ours, theirs in zip(heads[0][noisy_fold], heads[1][noisy_fold], strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert np.abs(heads[0][0][0] - heads[1][0][0]).max() > 1e-5
+    assert np.abs(heads[0][0][2] - heads[1][0][2]).max() > 1e-5
 
 
 def _with_noise(context: TrialContext, fold: int) -> LabelledImages:
@@ -236,3 +236,22 @@ def test_a_refit_gives_a_plain_model_that_repeats(tmp_path: Path) -> None:
     np.testing.assert_allclose(again, first, atol=1e-6)
     red = np.full((1, PX, PX, 3), (200, 40, 40), dtype=np.uint8)
     assert np.asarray(model(red)).shape == (1, N_CLASSES)
+
+
+def test_each_row_takes_every_path_of_a_policy_once_while_an_index_lasts(tmp_path: Path) -> None:
+    params = _params(policy="none|randaugment@low|randaugment@low")
+    inputs = TrialInputs.of_folds(params, _context(tmp_path))
+    base = inputs.context.data.images[inputs.context.splits.rows]
+    seen = [np.asarray(inputs.images_of_epoch(epoch)[0][:]) for epoch in range(3)]
+    untouched = np.array([(images == base).all(axis=(1, 2, 3)) for images in seen])
+    assert np.all(untouched.sum(axis=0) >= 1)
+    assert 0.2 < untouched.mean() < 0.5
+    assert not np.array_equal(seen[1][2], seen[2][2]), "two draws of one path are two"
+
+
+def test_paths_share_their_views_with_the_policy_that_is_one_of_them(tmp_path: Path) -> None:
+    several = _params(policy="none|randaugment", strength="low")
+    train_trial(several, _context(tmp_path))
+    alone = train_trial(_params(), _context(tmp_path))
+    # Three epochs of two paths: views 0 and 1 of the augmented one are there already.
+    assert _sharing(alone).features.reused >= 2 + 2

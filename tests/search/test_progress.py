@@ -58,6 +58,14 @@ def text_of(renderable: Any) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
+def test_a_line_that_is_said_stays_where_there_is_no_terminal() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    with LiveProgress(console) as progress:
+        progress.say("space: auto is small")
+        progress.show(Status(document()))
+    assert console.file.getvalue().splitlines()[0] == "space: auto is small"  # type: ignore[attr-defined]
+
+
 def test_the_counts_line_says_how_many_trials_have_ended_and_how() -> None:
     assert counts_line(document()).plain == (
         "cells: 12 of 40 trials done (3 pruned, 1 failed), 2 running, 14 min left"
@@ -70,6 +78,13 @@ def test_a_sweep_without_a_score_says_so() -> None:
 
 def test_the_best_line_has_trial_score_clean_and_shifted() -> None:
     assert best_line(document()) == "best: trial 7 with 0.6123 (clean 0.8000, shifted 0.4247)"
+
+
+def test_the_interval_of_the_best_is_labelled_as_that_of_a_chosen_trial() -> None:
+    best = {**document()["best"], "interval": [0.59, 0.63]}
+    assert best_line(document(best=best)).endswith(
+        ", 95 % interval 0.5900 to 0.6300 (optimistic, the best of 8)"
+    )
 
 
 def test_a_sweep_without_a_shift_shows_no_shifted_score() -> None:

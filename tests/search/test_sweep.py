@@ -77,6 +77,22 @@ def test_a_sweep_runs_its_budget_and_ledger_optuna_and_mlflow_agree(
     assert frame.loc[0, "params.policy"] == "flip"
 
 
+def test_the_trial_that_was_the_best_when_it_ended_has_an_interval_and_no_other(
+    content: Content,
+) -> None:
+    sweep = run(content, budget={"trials": 6})
+    best_so_far = -1.0
+    for record in sweep.trial_records():
+        assert record.score is not None
+        assert (record.interval is not None) == (record.score > best_so_far)
+        best_so_far = max(best_so_far, record.score)
+    best = sweep.status().best
+    assert best is not None
+    # The tiny objective predicts the same for all: a third of the rows is right.
+    low, high = best["interval"]
+    assert 0.1 < low < 1 / 3 < high < 0.6
+
+
 def test_a_raised_budget_goes_on_and_the_same_budget_changes_nothing(content: Content) -> None:
     columns = ["trial", "state", "score", "params.dropout", "run_id"]
     first = run(content, budget={"trials": 2}).trials()[columns]
@@ -209,6 +225,8 @@ def test_other_data_under_the_same_name_is_refused(
         ({"recipes": ["plian"]}, "unknown recipe 'plian'.*'plain'"),
         ({"recipes": [{"dropout": 3.0}]}, "dropout"),
         ({"validation": {"folds": 3, "shift": "augmx"}}, "'augmx'"),
+        ({"validation": {"folds": 3, "shift": "flip+cutmix"}}, "cutmix mixes two images"),
+        ({"validation": {"folds": 3, "shift": "none|augmix"}}, "has 2 paths"),
         ({"validation": {"folds": 20, "shift": "none"}}, "fold"),
         ({"objective": "no_such_module:score"}, "no_such_module"),
         ({"objective": "tiny_objective:scores"}, "no attribute 'scores'"),

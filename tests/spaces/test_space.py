@@ -1,14 +1,16 @@
 """Spaces: what is drawn, what is narrowed, what is refused."""
 
 import random
+from typing import Any
 
 import pytest
 
 from spaces.backbones import BACKBONES
 from spaces.default_space import SPACES
 from spaces.errors import InputError
-from spaces.narrowing import resolve_space
+from spaces.narrowing import base_of, on_base, resolve_space
 from spaces.params import TrialParams
+from spaces.policy_text import takes_strength
 from spaces.recipes import RECIPES, resolve_recipe
 from spaces.space import Dimension, Space, Value
 
@@ -38,7 +40,11 @@ def test_every_point_of_a_named_space_is_a_trial_with_its_own_conditional_parame
         assert params.backbone in BACKBONES
         assert ("momentum" in drawn) == (params.optimizer == "sgd")
         assert ("weight_decay" in drawn) == (params.optimizer != "sgd")
+        assert ("strength" in drawn) == takes_strength(params.policy)
         assert ("focal_gamma" in drawn) == (params.loss == "focal")
+        assert ("focal_alpha" in drawn) == (
+            params.loss == "focal" and params.class_weights == "none"
+        )
         assert f"{params.optimizer}_learning_rate" in drawn
         assert len([label for label in drawn if label.endswith("learning_rate")]) == 1
 
@@ -47,6 +53,14 @@ def test_weights_left_out_are_those_that_there_are() -> None:
     assert TrialParams(backbone="resnet50").weights == "imagenet"
     assert TrialParams(backbone="small_cnn").weights == "none"
     assert TrialParams(backbone="my_lab.nets:tiny").weights == "none"
+
+
+def test_classes_are_balanced_once_in_any_trial_but_one_that_has_run() -> None:
+    both = {"backbone": "b", "focal_alpha": "balanced", "class_weights": "balanced"}
+    assert TrialParams(**both, loss="cross_entropy").class_weights == "balanced"
+    with pytest.raises(InputError, match="Set one of them to 'none'"):
+        TrialParams(**both, loss="focal")
+    assert TrialParams.of_trial({**both, "loss": "focal"}).focal_alpha == "balanced"
 
 
 def test_narrowing_fixes_lists_and_ranges() -> None:
@@ -69,9 +83,50 @@ def test_narrowing_fixes_lists_and_ranges() -> None:
 
 
 @pytest.mark.parametrize(
+    ("policies", "taking"),
+    [
+        (
+            ["none", "none|geometric", "geometric+flip@low"],
+            {"none|geometric", "geometric+flip@low"},
+        ),
+        (["none", "augmix@high|flip@low"], set()),
+        ("none", set()),
+    ],
+)
+def test_a_strength_is_drawn_under_those_policies_of_a_narrowed_space_that_take_one(
+    policies: object, taking: set[str]
+) -> None:
+    space = resolve_space({"base": "small", "policy": policies})
+    with_strength = set()
+    for seed in range(60):
+        params, drawn = _draw(space, seed)
+        if "strength" in drawn:
+            with_strength.add(params.policy)
+    assert with_strength == taking
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("auto", "small"),
+        ("default", "default"),
+        ("my_lab:SPACE", "my_lab:SPACE"),
+        ({"optimizer": "sgd"}, {"base": "small", "optimizer": "sgd"}),
+        ({"base": "auto", "optimizer": "sgd"}, {"base": "small", "optimizer": "sgd"}),
+        ({"base": "default", "optimizer": "sgd"}, {"base": "default", "optimizer": "sgd"}),
+    ],
+)
+def test_auto_stands_for_the_space_that_is_chosen_and_nothing_else_does(
+    spec: Any, expected: Any
+) -> None:
+    assert on_base(spec, "small") == expected
+    assert base_of(on_base(spec, "small")) != "auto"
+
+
+@pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("smal", "unknown space 'smal'; known: small, default"),
+        ("smal", "unknown space 'smal'; known: small, auto, default"),
         ({"bakbone": "vgg16"}, "Did you mean 'backbone'"),
         ({"dropout": {"low": 0.4, "high": 0.1}}, "low 0.4 is above high 0.1"),
         ({"dropout": {"lo": 0.1}}, "unknown key of space.dropout 'lo'"),
@@ -85,9 +140,9 @@ def test_narrowing_fixes_lists_and_ranges() -> None:
         ("spaces.errors:InputError", "not a spaces.space.Space"),
     ],
 )
-def test_a_wrong_space_is_refused_with_what_to_change(spec: object, message: str) -> None:
+def test_a_wrong_space_is_refused_with_what_to_change(spec: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        resolve_space(spec)  # type: ignore[arg-type]
+        resolve_space(on_base(spec, "small"))
     assert message in str(caught.value)
 
 
@@ -107,11 +162,15 @@ def test_recipes_lie_in_both_spaces(name: str) -> None:
         ({"dropout": 1.5}, "dropout = 1.5"),
         ({"dropout": 0.9}, "lies outside the space"),
         ({"optimizer": "adam"}, "optimizer = 'adam'"),
+        (
+            {"loss": "focal", "focal_alpha": "balanced", "class_weights": "balanced"},
+            "class_weights and focal_alpha are both 'balanced'",
+        ),
     ],
 )
-def test_a_wrong_recipe_is_refused(recipe: object, message: str) -> None:
+def test_a_wrong_recipe_is_refused(recipe: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        resolve_recipe(recipe, SPACES["small"])  # type: ignore[arg-type]
+        resolve_recipe(recipe, SPACES["small"])
     assert message in str(caught.value)
 
 

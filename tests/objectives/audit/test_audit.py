@@ -1,6 +1,7 @@
 """What the audit says about data sets whose faults we put there."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,23 @@ def test_near_copies_under_one_label_stay_as_one_group_and_under_two_go(tmp_path
     assert report.groups[0] == report.groups[6]
     assert report.exclude == [1, 7]
     assert not any(cluster.exact for cluster in report.clusters)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [np.fliplr, np.flipud, np.rot90, lambda image: np.rot90(image, 2), lambda i: i.swapaxes(0, 1)],
+    ids=["mirrored", "upside down", "turned", "turned half", "transposed"],
+)
+def test_mirrored_and_turned_copies_are_not_seen_as_the_pages_say(
+    tmp_path: Path, change: Callable[[ImageArray], ImageArray]
+) -> None:
+    images = noisy_images(12, px=64)
+    images[6] = change(images[0])
+    report = audit(load_source(write_npz(tmp_path, images=images, labels=np.arange(12) % 3)))
+    assert report.groups[0] != report.groups[6]
+    images[6] = images[0]
+    report = audit(load_source(write_npz(tmp_path, images=images, labels=np.arange(12) % 3)))
+    assert report.groups[0] == report.groups[6]
 
 
 def test_a_copy_at_another_size_is_found_and_the_odd_size_said(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from objectives.augmentation.augmenter import AUGMENTERS
 from objectives.records import FloatArray, ImageArray
 from spaces.errors import InputError
 from spaces.operations import CutMix, OwnFunction
-from spaces.policies import parse_policy
+from spaces.policies import parse_path
 from tests.objectives.augmentation.real_pictures import crops
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ def _images() -> ImageArray:
 
 def _augment(name: str, policy: str, seed: int, images: ImageArray | None = None) -> Batch:
     labels = np.eye(COUNT, dtype=np.float32)
-    operations = parse_policy(policy).operations("medium")
+    operations = parse_path(policy).operations("medium")
     pictures = _images() if images is None else images
     return augmenter(name).augment(pictures, labels, operations, pools=POOLS, seed=seed)
 
@@ -97,7 +97,7 @@ def test_labels_name_own_pool_and_sum_to_one(library: str, policy: str) -> None:
 @pytest.mark.parametrize("policy", ["cutmix", "mixup"])
 def test_a_picture_alone_in_its_pool_stays_as_it_is(library: str, policy: str) -> None:
     images, labels = _images()[:3], np.eye(3, dtype=np.float32)
-    operations = parse_policy(policy).operations("high")
+    operations = parse_path(policy).operations("high")
     mixed, mixed_labels = augmenter(library).augment(
         images, labels, operations, pools=np.array([4, 4, 9]), seed=0
     )

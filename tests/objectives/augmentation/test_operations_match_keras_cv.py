@@ -164,7 +164,7 @@ def test_joined_tables_and_moved_counts_equal_one_operation_after_the_other() ->
     np.testing.assert_array_equal(_ours(joined), _ours(looked_up))
 
 
-@pytest.mark.parametrize("edge_px", [0, 5, 8, 47])
+@pytest.mark.parametrize("edge_px", [0, 1, 5, 8, 47, 48])
 def test_cutmix_cuts_the_square_that_the_layer_cuts(edge_px: int) -> None:
     centres = np.random.default_rng(edge_px).integers(0, 48, (12, 2))
     edges = tf.fill((12,), edge_px)
@@ -178,5 +178,5 @@ def test_cutmix_cuts_the_square_that_the_layer_cuts(edge_px: int) -> None:
     )
     for row in range(12):
         ours = np.zeros((48, 48, 1))
-        ours[square_slices(centres[row], edge_px)] = 1
+        ours[square_slices(centres[row], edge_px, 48)] = 1
         np.testing.assert_array_equal(ours, np.asarray(filled)[row])

@@ -130,7 +130,28 @@ def test_groups_come_from_the_table_and_an_empty_one_stands_alone(tmp_path: Path
             for row, (name, group) in enumerate(zip(NAMES, groups, strict=True))
         ],
     )
-    found = load_source(table).groups
+    source = load_source(table)
+    assert source.group_names == ("p1", "p1", "", "", "p2", "p1")
+    found = source.groups
+    assert found is not None
+    assert found[0] == found[1] == found[5]
+    assert len(set(found.tolist())) == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (["p1", "p1", "", "", "p2", "p1"], ("p1", "p1", "", "", "p2", "p1")),
+        ([7, 7, 10, 11, 2, 7], ("7", "7", "10", "11", "2", "7")),
+        ([[7], [7], [10], [11], [2], [7]], ("7", "7", "10", "11", "2", "7")),
+    ],
+)
+def test_groups_of_an_array_have_names_too(
+    tmp_path: Path, values: list[Any], names: tuple[str, ...]
+) -> None:
+    source = load_source(write_npz(tmp_path, images=IMAGES, labels=NUMBERS, groups=values))
+    assert source.group_names == names
+    found = source.groups
     assert found is not None
     assert found[0] == found[1] == found[5]
     assert len(set(found.tolist())) == 4

@@ -25,9 +25,8 @@ def _outcome(n_right: int, n_right_shifted: int | None = None) -> FoldOutcome:
     return FoldOutcome(0.5, probabilities(n_right), shifted)
 
 
-def _add(history: History, stage: Stage, epoch: int, *n_right: int | None) -> None:
-    outcomes = {j: _outcome(n) for j, n in enumerate(n_right) if n is not None}
-    history.add(stage, epoch, outcomes)
+def _add(history: History, stage: Stage, epoch: int, *n_right: int) -> None:
+    history.add(stage, epoch, {j: _outcome(n) for j, n in enumerate(n_right)})
 
 
 def test_a_fold_is_scored_at_the_epoch_that_the_others_choose() -> None:
@@ -50,14 +49,27 @@ def test_the_score_is_below_that_of_each_folds_own_best_epoch_on_pure_noise() ->
     assert np.mean(history.fold_scores()) < own_best.mean() - 0.1
 
 
-def test_a_stopped_fold_carries_its_best_and_is_scored_no_later_than_it_stopped() -> None:
+def test_predictions_are_those_of_the_chosen_epochs_and_no_others_are_kept() -> None:
     history = _history()
-    _add(history, "head", 0, 6, 1, 1)
-    _add(history, "head", 1, 5, 2, 2)
-    _add(history, "head", 2, None, 9, 9)
-    np.testing.assert_allclose(history.carried()[:, 0], [0.6, 0.5, 0.6])
-    assert history.chosen_steps()[0] == 2
-    assert history.fold_scores()[0] == pytest.approx(0.5)
+    right = np.random.default_rng(1).integers(0, 11, (12, 3))
+    for epoch, n_right in enumerate(right):
+        _add(history, "head", epoch, *n_right)
+    # By hand: the first best mean of the other two folds.
+    steps = [int(np.argmax(np.delete(right, j, axis=1).sum(axis=1))) for j in range(3)]
+    assert history.chosen_steps() == steps
+    clean, _ = history.out_of_fold(2)
+    hits = (clean.argmax(axis=1) == 0).reshape(3, 10).sum(axis=1)
+    assert list(hits) == [right[step, j] for j, step in enumerate(steps)]
+    kept = {id(chosen.outcome) for chosen in history._chosen.values()}
+    assert len(kept) == 3
+
+
+def test_the_last_epoch_is_named_for_the_folds_whose_others_like_it_best() -> None:
+    history = _history()
+    _add(history, "head", 0, 5, 5, 5)
+    assert history.chosen_at_last() == [0, 1, 2]
+    _add(history, "head", 1, 9, 4, 4)
+    assert history.chosen_at_last() == [1, 2]
 
 
 def test_the_robust_score_is_the_mean_of_clean_and_shifted() -> None:

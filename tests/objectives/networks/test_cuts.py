@@ -9,8 +9,9 @@ import pytest
 from objectives.networks.backbones import build_backbone
 from objectives.networks.cuts import find_cut
 from objectives.networks.features import FeatureExtractor
+from objectives.networks.frozen_part import frozen_part
 from objectives.networks.network import build_network, freeze_below
-from spaces.params import TrialParams
+from spaces.params import FeaturesName, TrialParams
 
 PX = 32
 
@@ -21,14 +22,17 @@ def _images(n_images: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.6])
+@pytest.mark.parametrize("features", ["last", "deep"])
 @pytest.mark.parametrize("backbone", ["mobilenet_v2_0.35", "mobilenet_0.25"])
-def test_both_sides_of_the_cut_together_are_the_network(backbone: str, fraction: float) -> None:
-    params = TrialParams(backbone=backbone, weights="none", dense_units=8, dropout=0.0)
+def test_both_sides_of_the_cut_together_are_the_network(
+    backbone: str, features: FeaturesName, fraction: float
+) -> None:
+    params = TrialParams(backbone=backbone, weights="none", features=features, dense_units=8)
     network = build_network(params, image_px=PX, n_classes=3, seed=0)
     freeze_below(network.backbone, fraction)
     cut = find_cut(network.backbone)
     assert cut is not None
-    below = keras.Model(network.backbone.input, network.backbone.operations[cut].output)
+    below = frozen_part(network.backbone, features, cut)
     above = network.above(cut).model
     assert not below.trainable_variables
     trained = {id(variable) for variable in network.model.trainable_variables}
@@ -94,7 +98,10 @@ def sequential(image_px: int) -> keras.Model:
 def test_a_backbone_that_is_no_graph_gives_features_and_is_not_cut(name: str) -> None:
     reference = f"tests.objectives.networks.test_cuts:{name}"
     images = _images(3).astype(np.uint8)
-    assert FeatureExtractor(reference, "imagenet", PX).extract(images).shape == (3, 4)
+    assert FeatureExtractor(reference, "imagenet", PX, features="deep").extract(images).shape == (
+        3,
+        4,
+    )
     params = TrialParams(backbone=reference, weights="imagenet", finetune_fraction=0.5)
     network = build_network(params, image_px=PX, n_classes=3, seed=0)
     assert find_cut(network.backbone) is None

@@ -21,15 +21,28 @@ def _images(n_images: int) -> np.ndarray:
 
 def test_features_are_the_pooled_output_of_the_backbone_in_inference_mode() -> None:
     images = _images(70)
-    features = FeatureExtractor(NAME, "imagenet", PX).extract(images)
+    features = FeatureExtractor(NAME, "imagenet", PX, features="last").extract(images)
     wanted = np.asarray(tiny_backbone(PX)(images.astype("float32"), training=False)).mean((1, 2))
     assert features.dtype == np.float16
     np.testing.assert_allclose(features, wanted, rtol=2e-3, atol=1e-4)
 
 
+def test_deep_features_are_those_of_inner_layers_as_well() -> None:
+    images = _images(20)
+    deep = FeatureExtractor(NAME, "imagenet", PX, features="deep").extract(images)
+    backbone = tiny_backbone(PX)
+    # The first ReLU is what the second convolution reads.
+    inner = keras.Model(backbone.input, backbone.layers[4].output)
+    wanted = [
+        np.asarray(part(images.astype("float32"), training=False)).mean((1, 2))
+        for part in (inner, backbone)
+    ]
+    np.testing.assert_allclose(deep, np.concatenate(wanted, axis=1), rtol=2e-3, atol=1e-4)
+
+
 def test_running_out_of_memory_halves_the_batch_and_changes_nothing() -> None:
     images = _images(50)
-    extractor = FeatureExtractor(NAME, "imagenet", PX)
+    extractor = FeatureExtractor(NAME, "imagenet", PX, features="last")
     wanted = extractor.extract(images)
     forward, sizes = extractor._forward, []
 
@@ -48,7 +61,7 @@ def test_running_out_of_memory_halves_the_batch_and_changes_nothing() -> None:
 
 
 def test_a_backbone_that_does_not_fit_ends_the_trial() -> None:
-    extractor = FeatureExtractor(NAME, "imagenet", PX)
+    extractor = FeatureExtractor(NAME, "imagenet", PX, features="last")
 
     def never(batch: Any) -> Any:
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
@@ -67,7 +80,8 @@ def test_other_weights_are_other_features(tmp_path: Any) -> None:
             include_top=False, weights=None, alpha=0.25, input_shape=(PX, PX, 3)
         ).save_weights(paths[-1])
     one, same, other = (
-        FeatureExtractor("mobilenet_0.25", path, PX).key for path in (*paths[:1], *paths)
+        FeatureExtractor("mobilenet_0.25", path, PX, features="last").key
+        for path in (*paths[:1], *paths)
     )
     assert one == same
     assert one != other

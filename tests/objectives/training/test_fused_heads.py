@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from objectives.training.batches import shared_batches
 from objectives.training.class_balance import balanced_class_weights
-from objectives.training.fused_heads import EpochData, train_heads
+from objectives.training.fused_heads import NO_ROW, Steps, train_heads
 from objectives.training.head_stack import HeadForm, HeadStack, dropout_mask, new_heads
 from objectives.training.hyper import hyper_tensors
-from spaces.params import TrialParams
+from objectives.training.standardising import standardise_by_fold
+from spaces.params import FeaturesName, TrialParams
 
 N_ROWS, N_FEATURES, N_CLASSES, N_FOLDS, N_EPOCHS = 70, 6, 3, 3, 4
-STOPPED_FOLD, STOPS_AFTER = 1, 2
+NOISY_FOLD = 1
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,20 @@ def _problem() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     mixed = 0.8 * one_hot + 0.2 * one_hot[generator.permutation(N_ROWS)]
     fold_of = generator.permutation(np.arange(N_ROWS) % N_FOLDS)
     return features, mixed, fold_of, classes
+
+
+def _steps(
+    features: np.ndarray, labels: np.ndarray, fold_of: np.ndarray, batches: np.ndarray
+) -> list[Steps]:
+    """Lay an epoch out in two parts, as a trainer does that does not hold all of it at once."""
+    read = np.maximum(batches, 0)
+    folds = np.where(batches < 0, NO_ROW, fold_of[read])
+    half = (len(batches) + 1) // 2
+    return [
+        Steps(first, features[read[part]], labels[read[part]], folds[part])
+        for first, part in ((0, slice(half)), (half, slice(half, None)))
+        if len(batches[part])
+    ]
 
 
 def _keras_optimizer(params: TrialParams, horizon: int) -> keras.optimizers.Optimizer:
@@ -82,6 +97,9 @@ def _separate_run(
     x = features
     for layer in layers:
         x = layer(x)
+    if params.features == "deep":
+        scale, offset, *first = first
+        features = features * scale + offset
     for layer, start in zip(layers, range(0, len(first), 2), strict=True):
         layer.set_weights(first[start : start + 2])
     variables = [variable for layer in layers for variable in layer.trainable_variables]
@@ -110,39 +128,39 @@ def _separate_run(
     return [variable.numpy() for variable in variables]
 
 
-def _fused_run(params: TrialParams) -> tuple[HeadStack, HeadStack, int]:
-    """Train all folds at once; one of them leaves early. Also gives the stack when it left."""
-    features, labels, fold_of, classes = _problem()
-    weights = balanced_class_weights(classes, fold_of, n_folds=N_FOLDS, n_classes=N_CLASSES)
-    form = HeadForm.of(params)
-    stack = new_heads(
+def _standards() -> tuple[np.ndarray, np.ndarray]:
+    features, _, fold_of, _ = _problem()
+    return standardise_by_fold([features], fold_of, n_folds=N_FOLDS)
+
+
+def _first_stack(params: TrialParams) -> HeadStack:
+    return new_heads(
         params,
+        _standards() if params.features == "deep" else (),
         n_folds=N_FOLDS,
         n_features=N_FEATURES,
         n_classes=N_CLASSES,
         seed=9,
         dtype=tf.float64,
     )
+
+
+def _fused_run(params: TrialParams) -> tuple[HeadStack, int]:
+    """Train all folds at once."""
+    features, labels, fold_of, classes = _problem()
+    weights = balanced_class_weights(classes, fold_of, n_folds=N_FOLDS, n_classes=N_CLASSES)
+    alpha = weights if params.loss == "focal" else np.ones_like(weights)
+    terms = (tf.constant(weights, tf.float64), tf.constant(alpha, tf.float64))
+    stack = _first_stack(params)
     n_steps = len(shared_batches(fold_of, batch_size=params.batch_size, n_folds=N_FOLDS, seed=0))
     hyper = hyper_tensors(
         params, learning_rate=params.learning_rate, horizon=n_steps * N_EPOCHS, dtype=tf.float64
     )
-    at_stop = stack
     for epoch in range(N_EPOCHS):
-        if epoch == STOPS_AFTER:
-            at_stop = stack
-            stack = stack.only([j for j in stack.folds if j != STOPPED_FOLD])
         batches = shared_batches(fold_of, batch_size=params.batch_size, n_folds=N_FOLDS, seed=epoch)
-        data = EpochData(
-            tf.constant(features),
-            tf.constant(labels),
-            tf.constant(fold_of),
-            tf.constant(batches),
-            tf.constant(weights, tf.float64),
-            tf.constant(weights if params.loss == "focal" else np.ones_like(weights), tf.float64),
-        )
-        stack, _ = train_heads(form, stack, data, hyper, seed=epoch)
-    return stack, at_stop, n_steps * N_EPOCHS
+        steps = _steps(features, labels, fold_of, batches)
+        stack, _ = train_heads(HeadForm.of(params), stack, steps, terms, hyper, seed=epoch)
+    return stack, n_steps * N_EPOCHS
 
 
 POINTS = {
@@ -184,65 +202,47 @@ POINTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("features", ["last", "deep"])
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS.keys())
-def test_fused_heads_end_where_separate_keras_runs_end(point: dict[str, float]) -> None:
-    params = TrialParams(backbone="small_cnn", batch_size=16, **point)
-    first = new_heads(
-        params,
-        n_folds=N_FOLDS,
-        n_features=N_FEATURES,
-        n_classes=N_CLASSES,
-        seed=9,
-        dtype=tf.float64,
-    )
-    stack, at_stop, horizon = _fused_run(params)
+def test_fused_heads_end_where_separate_keras_runs_end(
+    point: dict[str, float], features: FeaturesName
+) -> None:
+    params = TrialParams(backbone="mobilenet_0.25", batch_size=16, features=features, **point)
+    first = _first_stack(params)
+    stack, horizon = _fused_run(params)
+    trained = 2 if features == "deep" else 0
     for fold in range(N_FOLDS):
-        stopped = fold == STOPPED_FOLD
-        fused = (at_stop if stopped else stack).weights_of(fold)
-        n_epochs = STOPS_AFTER if stopped else N_EPOCHS
-        separate = _separate_run(params, fold, first.weights_of(fold), n_epochs, horizon)
-        for ours, theirs, start in zip(fused, separate, first.weights_of(fold), strict=True):
+        fused, begun = (s.weights_of(fold)[trained:] for s in (stack, first))
+        separate = _separate_run(params, fold, first.weights_of(fold), N_EPOCHS, horizon)
+        for ours, theirs, start in zip(fused, separate, begun, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
             assert np.abs(theirs - start).max() > 1e-3, "the run must move the weights"
 
 
 def test_a_fold_that_has_no_image_in_a_step_does_not_move() -> None:
     params = TrialParams(backbone="small_cnn", weight_decay=0.5, learning_rate=0.1)
-    stack = new_heads(params, n_folds=2, n_features=4, n_classes=2, seed=0, dtype=tf.float64)
-    data = EpochData(
-        tf.ones((3, 4), tf.float64),
-        tf.constant([[1.0, 0.0]] * 3, tf.float64),
-        tf.constant([0, 0, 0], tf.int64),
-        tf.constant([[0, 1, 2]], tf.int64),
-        tf.ones((2, 2), tf.float64),
-        tf.ones((2, 2), tf.float64),
-    )
+    stack = new_heads(params, (), n_folds=2, n_features=4, n_classes=2, seed=0, dtype=tf.float64)
+    steps = Steps(0, np.ones((1, 3, 4)), np.array([[[1.0, 0.0]] * 3]), np.array([[0, 0, 0]]))
+    ones = (tf.ones((2, 2), tf.float64), tf.ones((2, 2), tf.float64))
     hyper = hyper_tensors(params, learning_rate=params.learning_rate, horizon=1, dtype=tf.float64)
-    trained, _ = train_heads(HeadForm.of(params), stack, data, hyper, seed=0)
+    trained, _ = train_heads(HeadForm.of(params), stack, [steps], ones, hyper, seed=0)
     for before, after in zip(stack.weights_of(0), trained.weights_of(0), strict=True):
         np.testing.assert_array_equal(before, after)
     assert np.abs(trained.weights_of(1)[0] - stack.weights_of(1)[0]).max() > 1e-3
     assert list(trained.counts.numpy()) == [0.0, 1.0]
 
 
-def test_batches_hold_every_row_once_and_the_same_share_of_each_fold() -> None:
-    fold_of = np.random.default_rng(0).permutation(np.arange(1003) % 5)
-    batches = shared_batches(fold_of, batch_size=64, n_folds=5, seed=3)
-    rows = batches[batches >= 0]
-    assert sorted(rows) == list(range(1003))
-    assert batches.shape[1] == 80
-    for batch in batches[:-1]:
-        assert np.bincount(fold_of[batch], minlength=5).max() <= 17
-        assert np.bincount(fold_of[batch], minlength=5).min() >= 15
-
-
 def test_noise_in_a_fold_leaves_its_own_head_bit_identical() -> None:
     params = TrialParams(
-        backbone="small_cnn", dense_units=5, dropout=0.3, clip_norm=0.5, class_weights="balanced"
+        backbone="mobilenet_0.25",
+        dense_units=5,
+        dropout=0.3,
+        clip_norm=0.5,
+        class_weights="balanced",
     )
     features, labels, fold_of, classes = _problem()
     noise = np.random.default_rng(77)
-    noisy = fold_of == STOPPED_FOLD
+    noisy = fold_of == NOISY_FOLD
     noisy_features, noisy_labels, noisy_classes = features.copy(), labels.copy(), classes.copy()
     noisy_features[noisy] = noise.normal(size=(noisy.sum(), N_FEATURES)) * 9
     noisy_classes[noisy] = noise.integers(0, N_CLASSES, noisy.sum())
@@ -252,6 +252,7 @@ def test_noise_in_a_fold_leaves_its_own_head_bit_identical() -> None:
         weights = balanced_class_weights(classes, fold_of, n_folds=N_FOLDS, n_classes=N_CLASSES)
         stack = new_heads(
             params,
+            standardise_by_fold([features], fold_of, n_folds=N_FOLDS),
             n_folds=N_FOLDS,
             n_features=N_FEATURES,
             n_classes=N_CLASSES,
@@ -261,24 +262,19 @@ def test_noise_in_a_fold_leaves_its_own_head_bit_identical() -> None:
         hyper = hyper_tensors(
             params, learning_rate=params.learning_rate, horizon=20, dtype=tf.float32
         )
+        terms = (tf.constant(weights), tf.constant(weights))
+        small, targets = features.astype(np.float16), labels.astype(np.float32)
         for epoch in range(3):
             batches = shared_batches(fold_of, batch_size=16, n_folds=N_FOLDS, seed=epoch)
-            data = EpochData(
-                tf.constant(features, tf.float16),
-                tf.constant(labels, tf.float32),
-                tf.constant(fold_of),
-                tf.constant(batches),
-                tf.constant(weights),
-                tf.constant(weights),
-            )
-            stack, _ = train_heads(HeadForm.of(params), stack, data, hyper, seed=epoch)
+            steps = _steps(small, targets, fold_of, batches)
+            stack, _ = train_heads(HeadForm.of(params), stack, steps, terms, hyper, seed=epoch)
         return stack
 
     plain = train(features, labels, classes)
     with_noise = train(noisy_features, noisy_labels, noisy_classes)
     for ours, theirs in zip(
-        plain.weights_of(STOPPED_FOLD), with_noise.weights_of(STOPPED_FOLD), strict=True
+        plain.weights_of(NOISY_FOLD), with_noise.weights_of(NOISY_FOLD), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
     other = 0
-    assert np.abs(plain.weights_of(other)[0] - with_noise.weights_of(other)[0]).max() > 1e-4
+    assert np.abs(plain.weights_of(other)[2] - with_noise.weights_of(other)[2]).max() > 1e-4

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from objectives.networks.cuts import find_cut
+from objectives.networks.frozen_part import frozen_part
 from objectives.networks.network import build_network, freeze_below
 from objectives.training.batches import shared_batches
 from objectives.training.head_stage import FoldPlan, hash_seed
@@ -84,7 +85,7 @@ def test_folds_in_lockstep_end_where_separate_keras_runs_end(
     if is_cut:
         cut = find_cut(network.backbone)
         assert cut is not None
-        below = keras.Model(network.backbone.input, network.backbone.operations[cut].output)
+        below = frozen_part(network.backbone, params.features, cut)
         trained, read = network.above(cut), np.asarray(below(images.astype("float32")))
     trainer = NetworkTrainer(
         params,
@@ -98,7 +99,7 @@ def test_folds_in_lockstep_end_where_separate_keras_runs_end(
         learning_rate=params.learning_rate,
     )
     for epoch in range(N_EPOCHS):
-        outcomes = trainer.advance(epoch, range(N_FOLDS))
+        outcomes = trainer.advance(epoch)
     for fold in range(N_FOLDS):
         trainer.load(fold)
         ours = [variable.numpy() for variable in network.model.variables]

@@ -157,6 +157,17 @@ def test_draws_differ_by_index_purpose_seed_and_strength_but_not_by_data(tmp_pat
     assert len(digests) == len({key.digest for key in keys}) == len(keys)
 
 
+def test_a_path_has_one_view_however_it_was_written(tmp_path: Path) -> None:
+    views = _views(tmp_path)
+    key = views.key("augmix+flip@high", "medium", 0, "train")
+    assert key == views.key("augmix@0.3+flip@high", "low", 0, "train")
+    assert key == views.key("augmix@medium+flip", "high", 0, "train")
+    assert key != views.key("augmix+flip", "medium", 0, "train")
+    assert key.policy == "augmix@medium+flip@high"
+    with pytest.raises(InputError, match="has 2 paths"):
+        views.key("none|augmix", "medium", 0, "train")
+
+
 def test_the_folds_are_in_the_key_only_where_images_are_mixed(tmp_path: Path) -> None:
     views = _views(tmp_path)
     assert views.key("cutmix", "low", 0, "train").folds

@@ -26,7 +26,7 @@ def sweep_content(**changes: Any) -> dict[str, Any]:
         "data": {"path": "cells.npz", "image_px": 32, "exclude": "none", "holdout": 0.2},
         "validation": {"folds": 2, "shift": "none"},
         "train": {"head_epochs": 2, "finetune_epochs": 0},
-        "space": {"base": "small", "backbone": "small_cnn", "policy": "none"},
+        "space": {"backbone": "small_cnn", "policy": "none"},
         "objective": "tests.search.tiny_objective:score",
         "search": {"pruner": "none"},
         "budget": {"trials": 2},
@@ -76,6 +76,7 @@ def test_launch_prints_one_document_and_shows_progress_beside_it(
     assert document["trials"]["done"] == 2
     assert {"trial", "score", "clean", "shifted", "params", "run_id"} <= document["best"].keys()
     assert "cells: 2 of 2 trials done" in done.stderr
+    assert "space: auto is " in done.stderr
     assert "Traceback" not in done.stderr
 
 

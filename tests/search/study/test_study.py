@@ -233,7 +233,7 @@ def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> 
 def test_an_enqueued_pair_interrupts_a_burst_without_ending_it(storage: Storage) -> None:
     study, slots = open_study(storage)
     burst = Burst(SPACE, length=3, random_trials=0)
-    pairs: list[tuple[str, str, str, str]] = []
+    pairs: list[tuple[str, ...]] = []
     for index in range(4):
         if index == 1:
             other = next(b for b in ("a", "b", "c") if b != pairs[0][0])

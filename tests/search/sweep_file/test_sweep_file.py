@@ -25,7 +25,7 @@ sweep: blood-cells
 data: {path: training_set.npz, image_px: 96, exclude: audit, holdout: 0.15}
 validation: {folds: 5, metric: accuracy, shift: augmix+randaugment, score: robust}
 train: {head_epochs: 20, finetune_epochs: 10, finetune_top: 0.25, patience: 3, batch_size: 64}
-space: default
+space: auto
 recipes: []
 search: {sampler: tpe, pruner: percentile, burst: 6, seed: 0}
 budget: {trials: 40, hours: null, gpu_hours: null}
@@ -91,6 +91,9 @@ def test_a_sweep_without_a_name_is_named_after_its_file(tmp_path: Path) -> None:
         ("data: {path: a}\ntrain: {finetune_top: 0}", ["train.finetune_top = 0"]),
         ("data: {path: a}\ntrain: {batch_size: 0}", ["train.batch_size = 0"]),
         ("data: {path: a}\nspace: 3", ["space = 3"]),
+        ("data: {path: a}\nspace: {policy: augmux}", ["space = {", "'augmux'", "augmix"]),
+        ("data: {path: a}\nspace: {policy: [[flip: 0.5]]}", ["strength '0.5' of flip"]),
+        ("data: {path: a}\nvalidation: {shift: augmux}", ["validation.shift = 'augmux'", "augmix"]),
         ("data: {path: a}\nrecipes: plain", ["recipes = 'plain'", "list"]),
         ("data: {path: a}\nobjective: train", ["'train'", "your_module:attribute"]),
         ("data: {path: a}\nsweep: a/b", ["sweep = 'a/b'", "letters"]),
@@ -351,7 +354,7 @@ def test_what_was_put_over_a_stored_sweep_can_be_stored_and_put_over_again() -> 
         ("search", {"pruner": "none"}, "search.pruner: percentile -> none"),
         ("data", {"path": "a", "image_px": 64}, "data.image_px: 96 -> 64"),
         ("data", {"path": "a", "class_names": ["x", "y"]}, "data.class_names: None -> ['x', 'y']"),
-        ("space", "small", "space: default -> small"),
+        ("space", "small", "space: auto -> small"),
         ("space", {"policy": "none"}, "space.policy: None -> none"),
         ("objective", "own:objective", "objective:"),
     ],
@@ -387,3 +390,14 @@ def test_every_section_explains_an_unknown_key() -> None:
         content[name] = {**content.get(name, {}), "nonsense": 1}
         with pytest.raises(InputError, match=rf"unknown key '{name}.nonsense'; known: '?{name}\."):
             check_sweep(content)
+
+
+def test_a_policy_in_another_form_is_no_change() -> None:
+    old = check_sweep({"data": {"path": "a"}, "space": {"policy": ["none | augmix@high+flip"]}})
+    written = {"policy": [{"paths": ["none", [{"augmix": 0.6}, "flip"]]}]}
+    new = check_sweep({"data": {"path": "a"}, "space": written})
+    assert changes_that_affect_scores(old, new) == []
+    shift = {"shift": [{"augmix": "high"}]}
+    assert check_sweep({"data": {"path": "a"}, "validation": shift}).validation.shift == (
+        "augmix@high"
+    )

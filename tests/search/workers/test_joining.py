@@ -10,20 +10,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 
 from objectives.data import load_source, prepare
 from objectives.records import ImageArray
+from objectives.stopping.scoring_version import SCORING_VERSION
 from objectives.store.array_store import ArrayStore
 from search.creation import create_or_resume
 from search.home import claim_home
-from search.joining import join, refuse_other_versions
+from search.joining import join, refuse_changes, refuse_other_versions
+from search.launch_notes import launch_notes
 from search.open_sweep import OpenSweep
 from search.preparation import STORE_FOLDER
 from search.settings import RuntimeSettings
+from search.storage.tables import sweeps
 from search.sweep import Sweep
 from search.sweep_file.sweep_file import check_sweep
 from spaces.errors import InputError
+from spaces.policies import parse_policy
 from tests.search.conftest import empty_database
 from tests.search.workers.worker_processes import WorkerProcess, created, started
 
@@ -144,6 +148,98 @@ def test_other_versions_are_refused_by_name(content: dict[str, Any], home: Path)
     assert f"keras {row.versions['keras']} instead of 3.0.0" in str(caught.value)
     assert "torch none instead of 2.0" in str(caught.value)
     assert "numpy" not in str(caught.value)
+
+
+def test_whoever_joins_knows_the_operations_that_the_user_wrote(
+    content: dict[str, Any], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_stains.py").write_text(
+        "def darker(image, strength, generator):\n    return image // 2\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = "none|own_stains:darker@high"
+    own_content = {**content, "space": {**content["space"], "policy": ["flip", own]}}
+    settings = RuntimeSettings(home=home)
+    opened(own_content, settings)
+    # As in the process of a worker, which has created nothing.
+    monkeypatch.setattr("spaces.policies._LOADED", {})
+    with pytest.raises(InputError, match="was not loaded"):
+        parse_policy(own)
+    join(check_sweep(own_content), settings)
+    assert [path.name for path in parse_policy(own).paths] == ["none", "own_stains:darker@high"]
+
+
+def test_auto_is_chosen_by_the_hardware_where_the_sweep_is_created_and_kept(
+    content: dict[str, Any], home: Path
+) -> None:
+    content["space"] = {"backbone": "small_cnn", "policy": ["none", "flip"]}
+    with_gpu = RuntimeSettings(home=home, visible_gpus="0")
+    without = RuntimeSettings(home=home, visible_gpus="-1")
+    first = opened(content, with_gpu)
+    assert first.file.space == {"base": "default", **content["space"]}
+    for later in (opened(content, without), join(check_sweep(content), without)):
+        assert later.file.space == first.file.space
+        note, *_ = launch_notes(check_sweep(content), later)
+        assert note.startswith("space: auto is default in this sweep")
+    assert "space" not in " ".join(launch_notes(first.file, first))
+    left_alone = {"sweep": "cpu", "workers": {"gpus_per_worker": 0}}
+    assert opened({**content, **left_alone}, with_gpu).file.space["base"] == "small"  # type: ignore[index]
+    assert opened({**content, "sweep": "none"}, without).file.space["base"] == "small"  # type: ignore[index]
+    changed = {**content["space"], "base": "small"}
+    with pytest.raises(InputError, match=r"space\.base: default -> small"):
+        opened({**content, "space": changed}, with_gpu)
+
+
+def test_a_space_that_was_narrowed_before_there_was_auto_goes_on_with_its_base(
+    content: dict[str, Any], home: Path
+) -> None:
+    settings = RuntimeSettings(home=home)
+    narrowed = {"backbone": "small_cnn", "policy": "none"}
+    first = opened({**content, "space": {"base": "default", **narrowed}}, settings)
+    older = replace(first.row, file=first.row.file.replace("  base: default\n", ""))
+    assert older.file != first.row.file
+    merged = refuse_changes(older, check_sweep({**content, "space": narrowed}))
+    assert merged.space == first.file.space
+
+
+def test_classes_of_which_few_images_are_held_out_are_named(
+    content: dict[str, Any], home: Path
+) -> None:
+    found = opened(content, RuntimeSettings(home=home))
+    data, splits = found.prepared.data, found.prepared.splits
+    counts = np.bincount(data.labels[splits.holdout_rows], minlength=3)
+    assert 0 < counts.sum() < 30
+    shown = ", ".join(
+        f"{name} ({count or 'none'})"
+        for name, count in zip(data.class_names, counts.tolist(), strict=True)
+    )
+    [note] = launch_notes(found.file, found)
+    assert note.startswith(f"few images are held out of {shown}: ")
+
+
+def test_a_sweep_of_older_scoring_rules_is_joined_but_gets_no_trials(
+    content: dict[str, Any], home: Path
+) -> None:
+    """As one that was made before the version of the rules was kept."""
+    settings = RuntimeSettings(home=home)
+    row = opened(content, settings).row
+    rules = {name: text for name, text in row.versions.items() if "rules" not in name}
+    assert len(rules) == len(row.versions) - 1
+    engine = create_engine(settings.storage_url)
+    with engine.begin() as connection:
+        connection.execute(update(sweeps).values(versions=rules))
+    engine.dispose()
+    joined = join(check_sweep(content), settings)
+    refused = (
+        f"version 1 of the scoring rules, and this foldsweep scores by version {SCORING_VERSION}"
+    )
+    with pytest.raises(InputError, match=refused):
+        refuse_other_versions(joined.row)
+    with pytest.raises(InputError, match=refused):
+        opened({**content, "train": {"head_epochs": 9}}, settings)
+    with pytest.raises(InputError, match=refused):
+        Sweep.from_mapping(content).enqueue({"dropout": 0.1})
+    assert Sweep.open("tiny").status().trials["free"] == 6
 
 
 def test_a_sweep_whose_name_is_that_of_anothers_lock_lives_beside_it(
