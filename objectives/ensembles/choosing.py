@@ -87,12 +87,14 @@ def choose(
     """
     plain: Tables = {"none": table}
     single = contend(plain, lambda tables, _: Chosen(choose_single(tables["none"])))
-    judge = _Judge(table, single, n_forms=1 if turn is None else 2, seed=seed)
+    several = len(table.members) > 1
+    judge = _Judge(table, single, n_forms=max(1, several + (turn is not None)), seed=seed)
     if size == "none":
         return judge.choice()
-    most = AUTO_MEMBERS if size == "auto" else size
-    ensemble = contend(plain, lambda tables, _: Chosen(choose_ensemble(tables["none"], most)))
-    judge.hear("ensemble", ensemble, is_asked=size != "auto")
+    if several:
+        most = AUTO_MEMBERS if size == "auto" else size
+        ensemble = contend(plain, lambda tables, _: Chosen(choose_ensemble(tables["none"], most)))
+        judge.hear("ensemble", ensemble, is_asked=size != "auto")
     taken = judge.taken
     tables = {} if turn is None else turn(taken.members)
     if tables:
