@@ -66,6 +66,8 @@ class _Trial:
             context.validation,
         )
         self.stage_s: dict[Stage, float] = {}
+        self.fold_heads: Heads = {}
+        """Those behind the out-of-fold predictions, if the backbone stayed frozen."""
 
     def run(self) -> TrialResult:
         train = self.context.train
@@ -73,7 +75,9 @@ class _Trial:
             goes_on = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
         else:
             goes_on, heads = self._head(train.head_epochs)
-            if goes_on and self._is_finetuned():
+            if not (goes_on and self._is_finetuned()):
+                self.fold_heads = heads
+            else:
                 goes_on = self._network("finetune", train.finetune_epochs, heads)
         return self._result(stopped=not goes_on)
 
@@ -135,7 +139,7 @@ class _Trial:
             summaries=self._summaries(clean, shifted),
             stage_s=dict(self.stage_s),
             sharing=_sharing(self.inputs.counts),
-            artifacts=write_artifacts(self.inputs, self.history, clean, shifted),
+            artifacts=write_artifacts(self.inputs, self.history, clean, shifted, self.fold_heads),
             stopped=stopped,
         )
 
