@@ -27,8 +27,10 @@ class CalibrationNumbers:
 
     @classmethod
     def of(cls, labels: LabelArray, probabilities: Probabilities) -> "CalibrationNumbers":
-        """Measure predictions of shape ``(rows, classes)``."""
-        return cls(log_loss(labels, probabilities), calibration_error(labels, probabilities))
+        """Measure predictions of shape ``(views, rows, classes)``, all views together."""
+        n_views, _, n_classes = probabilities.shape
+        of_all, flat = np.tile(labels, n_views), probabilities.reshape(-1, n_classes)
+        return cls(log_loss(of_all, flat), calibration_error(of_all, flat))
 
 
 def temper(probabilities: Probabilities, temperature: float) -> Probabilities:

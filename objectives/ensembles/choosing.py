@@ -1,18 +1,18 @@
-"""Single best, ensemble, or ensemble over symmetries: what is taken has a gain that holds.
+"""Single best, average, vote, and all over symmetries: what is taken has a gain that holds.
 
 Each form is chosen without fold j and scored on fold j, so no row has a say in what answers about
-it. A more complex form is taken only if the lower bound of its gain, resampled by group, is above
-0. The interval widens with the number of forms that are tried, so that the chance to take any of
-them for nothing stays that of one.
+it. A form is taken only if the lower bound of its gain over what was taken before it, resampled by
+group, is above 0. The interval widens with the number of forms that are tried, so that the chance
+to take any of them for nothing stays that of one.
 """
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-import numpy as np
-
 from objectives.ensembles.calibration import CalibrationNumbers
+from objectives.ensembles.combining import Combination
 from objectives.ensembles.nested import (
     Chosen,
     Contender,
@@ -22,7 +22,7 @@ from objectives.ensembles.nested import (
     choose_symmetry,
     contend,
 )
-from objectives.ensembles.table import OofTable, Probabilities
+from objectives.ensembles.table import OofTable
 from objectives.evaluation.bootstrap import (
     CONFIDENCE,
     Estimate,
@@ -32,11 +32,15 @@ from objectives.evaluation.bootstrap import (
     replicate,
 )
 
-Form = Literal["single", "ensemble", "symmetries"]
+Form = Literal["single", "ensemble", "majority", "symmetries"]
 EnsembleSize = int | Literal["auto", "none"]
 TurnMembers = Callable[[Collection[int]], Tables]
 """Gives tables in which these members answer over symmetries; the others, and those that cannot,
 as they are. Empty if none of them can."""
+ENSEMBLES: tuple[tuple[Form, Combination], ...] = (
+    ("ensemble", "average"),
+    ("majority", "majority"),
+)
 AUTO_MEMBERS = 8
 """Most different members where nobody says how many: each is refitted, and each is served."""
 
@@ -87,14 +91,14 @@ def choose(
     """
     plain: Tables = {"none": table}
     single = contend(plain, lambda tables, _: Chosen(choose_single(tables["none"])))
-    several = len(table.members) > 1
-    judge = _Judge(table, single, n_forms=max(1, several + (turn is not None)), seed=seed)
+    forms = ENSEMBLES if len(table.members) > 1 else ()
+    judge = _Judge(table, single, n_forms=max(1, len(forms) + (turn is not None)), seed=seed)
     if size == "none":
         return judge.choice()
-    if several:
+    for form, combination in forms:
         most = AUTO_MEMBERS if size == "auto" else size
-        ensemble = contend(plain, lambda tables, _: Chosen(choose_ensemble(tables["none"], most)))
-        judge.hear("ensemble", ensemble, is_asked=size != "auto")
+        several = contend(plain, partial(_ensemble, most, combination))
+        judge.hear(form, several, is_asked=size != "auto" and form == "ensemble")
     taken = judge.taken
     tables = {} if turn is None else turn(taken.members)
     if tables:
@@ -103,6 +107,10 @@ def choose(
         )
         judge.hear("symmetries", over)
     return judge.choice()
+
+
+def _ensemble(most: int, combination: Combination, tables: Tables, _: int | None) -> Chosen:
+    return Chosen(choose_ensemble(tables["none"], most, combination))
 
 
 class _Judge:
@@ -135,11 +143,6 @@ class _Judge:
             self.taken.of_all,
             self._single_score,
             tuple(self._comparisons),
-            before=self._calibration(self.taken.untempered),
-            after=self._calibration(self.taken.answers),
+            before=CalibrationNumbers.of(self._table.labels, self.taken.untempered),
+            after=CalibrationNumbers.of(self._table.labels, self.taken.answers),
         )
-
-    def _calibration(self, answers: Probabilities) -> CalibrationNumbers:
-        n_views, _, n_classes = answers.shape
-        labels = np.tile(self._table.labels, n_views)
-        return CalibrationNumbers.of(labels, answers.reshape(-1, n_classes))

@@ -8,37 +8,34 @@ import numpy as np
 from objectives.ensembles.table import Probabilities
 
 Combination = Literal["average", "majority"]
-COMBINATIONS: tuple[Combination, ...] = ("average", "majority")
 TIE_SHARE = 1e-3
-"""What the average adds to a vote: less than a vote weighs, so that it settles ties alone."""
+"""What probabilities add to a vote: less than a vote weighs, so that they settle ties alone."""
+
+
+def voices(members: Sequence[Probabilities], how: Combination) -> Sequence[Probabilities]:
+    """Give what is averaged of each member: its probabilities, or its vote for the likeliest class.
+
+    Votes that are equal are told apart by the probabilities.
+
+    Args:
+        members: Probabilities of each, shape ``(..., classes)``.
+        how: ``majority`` lets them vote.
+    """
+    if how == "average":
+        return members
+    classes = np.eye(members[0].shape[-1])
+    return [(classes[m.argmax(axis=-1)] + TIE_SHARE * m) / (1 + TIE_SHARE) for m in members]
 
 
 def combine(
     members: Sequence[Probabilities], weights: Sequence[float], how: Combination
 ) -> Probabilities:
-    """Average probabilities, or let the members vote.
+    """Average probabilities, or give the share of votes for each class.
 
     Args:
         members: Probabilities of each, all of one shape ``(..., classes)``.
         weights: One a member, summing to 1.
-        how: ``majority``: each member votes for its likeliest class, and the answer is the share
-            of votes; votes that are equal are told apart by the average.
+        how: See :func:`voices`.
     """
-    average: Probabilities = sum(
-        (
-            weight * member.astype(np.float64)
-            for weight, member in zip(weights, members, strict=True)
-        ),
-        start=np.zeros(members[0].shape),
-    )
-    if how == "average":
-        return average
-    classes = np.eye(average.shape[-1])
-    votes = sum(
-        (
-            weight * classes[member.argmax(axis=-1)]
-            for weight, member in zip(weights, members, strict=True)
-        ),
-        start=np.zeros(average.shape),
-    )
-    return np.asarray((votes + TIE_SHARE * average) / (1 + TIE_SHARE))
+    heard = zip(weights, voices(members, how), strict=True)
+    return sum((weight * voice for weight, voice in heard), start=np.zeros(members[0].shape))

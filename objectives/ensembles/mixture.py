@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from objectives.ensembles.calibration import fit_temperature, temper
-from objectives.ensembles.combining import COMBINATIONS, Combination, combine
+from objectives.ensembles.combining import Combination, combine
 from objectives.ensembles.selection import Draws
 from objectives.ensembles.table import OofTable, Probabilities
 
@@ -38,21 +38,17 @@ class Mixture:
         return replace(self, temperatures=dict.fromkeys(self.draws, 1.0), temperature=1.0)
 
 
-def fit_mixture(table: OofTable, draws: Draws) -> Mixture:
-    """Find the temperatures of drawn members, and how they are best put together.
+def fit_mixture(table: OofTable, draws: Draws, combination: Combination = "average") -> Mixture:
+    """Find the temperatures of drawn members, and of what they say together.
 
     Args:
         table: The rows to find them on.
         draws: The members.
+        combination: How they are put together.
     """
     temperatures = {place: fit_temperature(table.labels, table.members[place]) for place in draws}
+    mixture = Mixture(draws, temperatures, combination)
     if len(draws) == 1:
-        return Mixture(draws, temperatures)
-    tried = [_with_own_temperature(table, Mixture(draws, temperatures, c)) for c in COMBINATIONS]
-    # The first of equals: an average says more than a vote.
-    return max(tried, key=lambda mixture: table.score(mixture.answer(table.members)))
-
-
-def _with_own_temperature(table: OofTable, mixture: Mixture) -> Mixture:
+        return mixture
     together = mixture.answer(table.members)
     return replace(mixture, temperature=fit_temperature(table.labels, together))

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from objectives.ensembles.calibration import fit_temperature, temper
+from objectives.ensembles.combining import Combination, voices
 from objectives.ensembles.mixture import Mixture, fit_mixture
 from objectives.ensembles.selection import select_members
 from objectives.ensembles.symmetries import Symmetry
@@ -81,15 +82,22 @@ def choose_single(table: OofTable) -> Mixture:
     return fit_mixture(table, {int(np.argmax(scores)): 1})
 
 
-def choose_ensemble(table: OofTable, max_members: int) -> Mixture:
-    """Draw at most so many different members, tempered each before they are averaged."""
+def choose_ensemble(
+    table: OofTable, max_members: int, combination: Combination = "average"
+) -> Mixture:
+    """Draw at most so many different members, tempered each before they are put together."""
     tempered = [temper(m, fit_temperature(table.labels, m)) for m in table.members]
-    return fit_mixture(table, select_members(tempered, table.score, max_members=max_members))
+    heard = voices(tempered, combination)
+    draws = select_members(heard, table.score, max_members=max_members)
+    return fit_mixture(table, draws, combination)
 
 
 def choose_symmetry(tables: Tables, mixture: Mixture) -> Chosen:
     """Find over which symmetry a mixture's members answer best, the fewest turns among equals."""
-    tried = [Chosen(fit_mixture(table, mixture.draws), name) for name, table in tables.items()]
+    tried = [
+        Chosen(fit_mixture(table, mixture.draws, mixture.combination), name)
+        for name, table in tables.items()
+    ]
     return max(tried, key=lambda c: tables[c.symmetry].score(c.answer(tables)))
 
 

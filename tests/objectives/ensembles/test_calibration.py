@@ -55,8 +55,8 @@ def test_no_other_temperature_has_a_smaller_log_loss_over_both_views() -> None:
 
 
 def test_the_numbers_of_a_calibration_are_those_computed_by_hand() -> None:
-    # Confidences 0.8, 0.8, 0.8 with 2 right, and 0.6 with 1 right.
-    probabilities = np.array([[0.8, 0.2], [0.8, 0.2], [0.2, 0.8], [0.6, 0.4]])
-    found = CalibrationNumbers.of(np.array([0, 0, 0, 0]), probabilities)
+    # Confidences 0.8, 0.8, 0.8 with 2 right, and 0.6 with 1 right, in two views of two images.
+    views = np.array([[[0.8, 0.2], [0.8, 0.2]], [[0.2, 0.8], [0.6, 0.4]]])
+    found = CalibrationNumbers.of(np.array([0, 0]), views)
     assert found.log_loss == pytest.approx(-np.log([0.8, 0.8, 0.2, 0.6]).mean())
     assert found.calibration_error == pytest.approx((3 * (0.8 - 2 / 3) + 0.4) / 4)

@@ -38,11 +38,31 @@ def _more_looks(table: OofTable, strength: float, seed: int = 7) -> Tables:
 def test_members_that_err_apart_are_taken_together() -> None:
     table = made_table([1.5] * 6, n_rows=1000)
     found = choose(table, seed=0)
-    (comparison,) = found.comparisons
+    comparison, majority = found.comparisons
     assert (comparison.form, comparison.rival, comparison.is_taken) == ("ensemble", "single", True)
+    assert (majority.form, majority.rival, majority.is_taken) == ("majority", "ensemble", False)
+    assert found.chosen.mixture.combination == "average"
     assert 0 < comparison.gain.low < comparison.gain.score < comparison.gain.high
     assert found.score == pytest.approx(found.single_score + comparison.gain.score)
     assert len(found.chosen.mixture.draws) > 1
+
+
+def test_members_vote_where_one_that_is_loud_and_wrong_would_outweigh_the_others() -> None:
+    """Each is loud in a third of the rows, and then right in 7 of 10; else quiet, in 9 of 10."""
+    table = made_table([1.0], n_rows=1000)
+    rng = np.random.default_rng(1)
+    members = []
+    for _ in range(5):
+        is_loud = rng.random((2, 1000)) < 1 / 3
+        is_right = rng.random((2, 1000)) < np.where(is_loud, 0.7, 0.9)
+        wrong = (table.labels + rng.integers(1, 4, (2, 1000))) % 4
+        share = np.where(is_loud, 0.99, 0.05)[..., None]
+        members.append(share * np.eye(4)[np.where(is_right, table.labels, wrong)] + (1 - share) / 4)
+    found = choose(replace(table, members=members), seed=0)
+    majority = found.comparisons[1]
+    assert (majority.form, majority.is_taken) == ("majority", True)
+    assert found.chosen.mixture.combination == "majority"
+    assert majority.gain.low > 0
 
 
 def test_members_that_err_alike_stay_single() -> None:
@@ -100,8 +120,9 @@ def test_symmetries_must_gain_over_the_ensemble_that_was_taken() -> None:
         return _more_looks(table, -0.5)
 
     found = choose(table, turn=turn, seed=0)
-    ensemble, symmetries = found.comparisons
+    ensemble, majority, symmetries = found.comparisons
     assert ensemble.is_taken
+    assert not majority.is_taken
     assert (symmetries.rival, symmetries.is_taken) == ("ensemble", False)
     assert found.chosen.symmetry == "none"
     assert asked[0] >= set(found.chosen.mixture.draws)
@@ -109,12 +130,12 @@ def test_symmetries_must_gain_over_the_ensemble_that_was_taken() -> None:
 
 def test_members_that_cannot_be_turned_are_compared_without() -> None:
     found = choose(made_table([1.5] * 4), turn=lambda _: {}, seed=0)
-    assert [comparison.form for comparison in found.comparisons] == ["ensemble"]
+    assert [comparison.form for comparison in found.comparisons] == ["ensemble", "majority"]
 
 
 def test_a_number_takes_an_ensemble_whether_it_gains_or_not_and_says_what_it_gains() -> None:
     found = choose(_noise(0), size=2, seed=0)
-    (comparison,) = found.comparisons
+    comparison = found.comparisons[0]
     assert comparison.is_taken
     assert comparison.gain.low < 0
     assert 1 <= len(found.chosen.mixture.draws) <= 2

@@ -33,19 +33,6 @@ def test_each_member_is_tempered_by_how_sure_it_may_be() -> None:
     np.testing.assert_allclose(found.answer(both.members), table.members[0], atol=0.03)
 
 
-def test_a_majority_is_taken_where_one_member_shouts() -> None:
-    labels = np.tile([0, 1], 50)
-    right = np.where(labels[:, None] == np.arange(2), 0.6, 0.4)[None]
-    shouting = np.where(np.arange(100)[:, None] % 4 < 2, right[0] ** 20, right[0][:, ::-1] ** 20)
-    members = [right, right.copy(), (shouting / shouting.sum(1, keepdims=True))[None]]
-    table = OofTable(labels, np.arange(100) % 5, np.arange(100), members, "accuracy")
-    untempered = Mixture({0: 1, 1: 1, 2: 1}, dict.fromkeys(range(3), 1.0))
-    assert table.score(untempered.answer(members)) < 0.6
-    majority = Mixture({0: 1, 1: 1, 2: 1}, dict.fromkeys(range(3), 1.0), "majority")
-    assert table.score(majority.answer(members)) == 1.0
-    assert table.score(fit_mixture(table, {0: 1, 1: 1, 2: 1}).answer(members)) == 1.0
-
-
 def test_a_single_member_has_its_own_temperature_and_no_other() -> None:
     table = made_table([1.0, 2.0])
     found = fit_mixture(table, {1: 1})
