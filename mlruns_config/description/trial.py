@@ -46,6 +46,12 @@ OOF = ArtifactSpec(
 TRIAL_ARTIFACTS = (
     OOF,
     ArtifactSpec("curves.json", "Every curve by epoch and fold, confusion matrices.", BUILT_IN),
+    ArtifactSpec(
+        "fold_heads.npz",
+        "The heads behind the out-of-fold predictions: `fold_{fold}_0`, `fold_{fold}_1` and so on, "
+        "scale and offset of deep features first, then kernel and bias of each layer.",
+        "complete or pruned, built-in objective, the backbone stayed frozen",
+    ),
     ArtifactSpec("learning_curves.png", "The same as a picture.", BUILT_IN),
     ArtifactSpec("confusion_matrix.png", "True classes by predicted ones.", BUILT_IN),
     ArtifactSpec("policy_gallery.jpg", "Some images as the augmentation shows them.", BUILT_IN),

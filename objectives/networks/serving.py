@@ -9,6 +9,8 @@ import keras
 from objectives.ensembles.calibration import SMALLEST_SHARE
 from objectives.ensembles.combining import TIE_SHARE, Combination
 from objectives.ensembles.symmetries import TURNS, Symmetry, Turn
+from objectives.networks.frozen_part import frozen_part
+from objectives.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,19 @@ class TrainedNetwork:
     head: keras.Model
     """To logits."""
     trunk_key: Hashable = None
-    """Equal for trunks that compute the same, so that one forward pass serves all of them; None
-    for one that is like no other."""
+    """Equal where the trunks are of one frozen backbone, so that one forward pass serves all of
+    them; None for one that is like no other."""
+
+    @classmethod
+    def of(cls, network: Network, trunk_key: Hashable = None) -> "TrainedNetwork":
+        """Take a trial's network apart; it shares its layers with the whole."""
+        trunk = frozen_part(network.backbone, network.features, None)
+        return cls(trunk, network.head, trunk_key)
+
+    @property
+    def width(self) -> int:
+        """How many numbers of an image the head reads."""
+        return int(self.head.input_shape[-1])
 
 
 @dataclass(frozen=True)
@@ -65,8 +78,11 @@ def servable_model(
     """
     images = keras.Input((None, None, 3), dtype="uint8", name="images")
     pixels = _as_loaded(images, image_px)
-    passes = _Passes(pixels)
-    logits = [_tempered(passes.logits(member), member) for member in members]
+    passes = _Passes(pixels, [member.network for member in members])
+    logits = [
+        _tempered(_named(member.network.head, f"head_{place}")(passes.read_by(member)), member)
+        for place, member in enumerate(members)
+    ]
     together = logits[0]
     if len(members) > 1:
         together = _combined(logits, [member.weight for member in members], combination)
@@ -84,26 +100,40 @@ def _as_loaded(images: Any, image_px: int) -> Any:
 
 
 class _Passes:
-    """The forward passes of one model, each trunk and symmetry once."""
+    """The forward passes of one model, each frozen backbone and symmetry once."""
 
-    def __init__(self, pixels: Any) -> None:
+    def __init__(self, pixels: Any, networks: Sequence[TrainedNetwork]) -> None:
         self._pixels = pixels
         self._shown: dict[Symmetry, Any] = {"none": pixels}
         self._features: dict[tuple[Hashable, Symmetry], Any] = {}
+        self._trunks: dict[Hashable, keras.Model] = {}
+        for network in sorted(networks, key=lambda network: network.width):
+            self._trunks[_key(network)] = network.trunk
 
-    def logits(self, member: ServedMember) -> Any:
-        """Give a member's logits, shape ``(turns * batch, classes)``, turn after turn."""
-        network = member.network
-        key = network.trunk_key or id(network.trunk), member.symmetry
+    def read_by(self, member: ServedMember) -> Any:
+        """Give what a member's head reads, ``(turns * batch, width)``, turn after turn."""
+        key = _key(member.network), member.symmetry
         if key not in self._features:
-            self._features[key] = network.trunk(self._images(member.symmetry))
-        return network.head(self._features[key])
+            trunk = _named(self._trunks[key[0]], f"trunk_{len(self._features)}")
+            self._features[key] = trunk(self._images(member.symmetry))
+        features, width = self._features[key], member.network.width
+        # The average of the last map stands at the end of all that is read of a backbone.
+        return features if features.shape[-1] == width else features[:, -width:]
 
     def _images(self, symmetry: Symmetry) -> Any:
         if symmetry not in self._shown:
             turned = [_turned(self._pixels, turn) for turn in TURNS[symmetry]]
             self._shown[symmetry] = keras.ops.concatenate(turned, axis=0)
         return self._shown[symmetry]
+
+
+def _key(network: TrainedNetwork) -> Hashable:
+    return network.trunk_key or id(network.trunk)
+
+
+def _named(model: keras.Model, name: str) -> keras.Model:
+    """Give the same model under a name that no other part of what is served has."""
+    return keras.Model(model.input, model.output, name=name)
 
 
 def _turned(pixels: Any, turn: Turn) -> Any:
@@ -122,17 +152,17 @@ def _tempered(logits: Any, member: ServedMember) -> Any:
 
 
 def _combined(logits: Sequence[Any], weights: Sequence[float], combination: Combination) -> Any:
-    """Give logits of the average or of the shares of votes; see :mod:`..ensembles.combining`."""
-    average = _weighted([_softmax(member) for member in logits], weights)
-    if combination == "average":
-        return _log(average)
-    n_classes = average.shape[-1]
-    voted = [keras.ops.one_hot(keras.ops.argmax(m, axis=-1), n_classes) for m in logits]
-    return _log((_weighted(voted, weights) + TIE_SHARE * average) / (1 + TIE_SHARE))
+    """Give logits of the average or of the shares of votes, as ``combining.combine`` does."""
+    heard = [_softmax(member) for member in logits]
+    if combination == "majority":
+        heard = [_vote(probabilities) for probabilities in heard]
+    return _log(sum(weight * voice for weight, voice in zip(weights, heard, strict=True)))
 
 
-def _weighted(members: Sequence[Any], weights: Sequence[float]) -> Any:
-    return sum(weight * member for weight, member in zip(weights, members, strict=True))
+def _vote(probabilities: Any) -> Any:
+    likeliest = keras.ops.argmax(probabilities, axis=-1)
+    vote = keras.ops.one_hot(likeliest, probabilities.shape[-1])
+    return (vote + TIE_SHARE * probabilities) / (1 + TIE_SHARE)
 
 
 def _softmax(logits: Any) -> Any:

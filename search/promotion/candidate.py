@@ -1,4 +1,4 @@
-"""The trial that is to be promoted."""
+"""The trials that may be promoted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,23 +15,25 @@ from spaces.params import TrialParams
 class Candidate:
     """What a refit needs to know of a finished trial."""
 
-    trial: int
+    slot: Slot
     params: TrialParams
     epochs: Mapping[Stage, int]
-    score: float
-    run_id: str | None
+
+    @property
+    def trial(self) -> int:
+        """Its number on the leaderboard."""
+        return cast(int, self.slot.trial)
 
 
-def choose_candidate(slots: Sequence[Slot], sweep: str, trial: int | None) -> Candidate:
-    """Take the trial with the best score, or the one of a number.
+def finished_candidates(slots: Sequence[Slot], sweep: str) -> list[Candidate]:
+    """Give the trials that were trained to their end, the best first.
 
     Args:
         slots: The sweep's.
-        sweep: Its name, for the errors.
-        trial: The number, or None for the best.
+        sweep: Its name, for the error.
 
     Raises:
-        InputError: If there is no such trial, or it was not trained to its end.
+        InputError: If there is none.
     """
     finished = [slot for slot in slots if slot.state == "done" and slot.score is not None]
     if not finished:
@@ -39,22 +41,26 @@ def choose_candidate(slots: Sequence[Slot], sweep: str, trial: int | None) -> Ca
             f"no trial of {sweep} is finished, so there is none to promote; run 'foldsweep launch' "
             "first."
         )
-    if trial is None:
-        return _candidate(max(finished, key=lambda slot: cast(float, slot.score)))
-    found = next((slot for slot in slots if slot.trial == trial), None)
-    if found is None or found not in finished:
-        numbers = ", ".join(str(n) for n in sorted(slot.trial or 0 for slot in finished))
-        state = "does not exist" if found is None else f"is {found.state}"
+    ranked = sorted(finished, key=lambda slot: -cast(float, slot.score))
+    return [_candidate(slot) for slot in ranked]
+
+
+def find_candidate(slots: Sequence[Slot], sweep: str, trial: int) -> Candidate:
+    """Take the trial of a number.
+
+    Raises:
+        InputError: If there is no such trial, or it was not trained to its end.
+    """
+    finished = {candidate.trial: candidate for candidate in finished_candidates(slots, sweep)}
+    if trial not in finished:
+        state = next(
+            (f"is {slot.state}" for slot in slots if slot.trial == trial), "does not exist"
+        )
+        numbers = ", ".join(map(str, sorted(finished)))
         raise InputError(f"trial {trial} of {sweep} {state}; finished are: {numbers}.")
-    return _candidate(found)
+    return finished[trial]
 
 
 def _candidate(slot: Slot) -> Candidate:
-    trial = cast(int, slot.trial)
-    return Candidate(
-        trial=trial,
-        params=TrialParams.of_trial(slot.params or {}),
-        epochs=TrialDetail.of(slot).epochs,
-        score=cast(float, slot.score),
-        run_id=slot.run_id,
-    )
+    params = TrialParams.of_trial(slot.params or {})
+    return Candidate(slot, params, TrialDetail.of(slot).epochs)

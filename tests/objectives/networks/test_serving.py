@@ -9,8 +9,10 @@ from mlruns_config.registry.keras_file import file_digest, load_keras_file
 from objectives.ensembles.combining import Combination
 from objectives.ensembles.mixture import Mixture
 from objectives.ensembles.symmetries import TURNS, Symmetry, turned
-from objectives.networks.network import pool
+from objectives.networks.network import build_network
 from objectives.networks.serving import ServedMember, TrainedNetwork, servable_model
+from objectives.networks.taps import pool
+from spaces.params import FeaturesName, TrialParams
 from tests.objectives.ensembles.made_tables import softmax
 from tests.objectives.tiny_backbone import tiny_backbone
 
@@ -87,16 +89,43 @@ def test_a_model_over_the_square_answers_alike_however_an_image_is_turned() -> N
 def test_members_on_one_frozen_trunk_share_its_forward_pass(key: str | None, n_passes: int) -> None:
     members = [ServedMember(_network(seed, key=key), 1 / 3) for seed in range(3)]
     model = servable_model(members, PX)
+    assert _n_convolutions(model) == 2 * n_passes
+
+
+def _trial_network(features: FeaturesName, units: int) -> TrainedNetwork:
+    """A network on one backbone that reads its last map, or all of it."""
+    params = TrialParams(
+        backbone="tests.objectives.tiny_backbone:tiny_backbone",
+        weights="imagenet",
+        features=features,
+        dense_units=units,
+    )
+    network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=units)
+    return TrainedNetwork.of(network, "tiny")
+
+
+def test_heads_on_the_last_map_share_the_pass_of_those_that_read_the_whole_backbone() -> None:
+    networks = [_trial_network("last", 0), _trial_network("deep", 4)]
+    assert networks[0].width < networks[1].width
+    alone = [servable_model([ServedMember(n)], PX).predict(IMAGES, verbose=0) for n in networks]
+    model = servable_model([ServedMember(network, 0.5) for network in networks], PX)
+    np.testing.assert_allclose(
+        model.predict(IMAGES, verbose=0), (alone[0] + alone[1]) / 2, atol=1e-5
+    )
+    assert _n_convolutions(model) == 2
+
+
+def _n_convolutions(model: keras.Model) -> int:
     signature = tf.TensorSpec((None, PX, PX, 3), tf.uint8)
     graph = tf.function(model).get_concrete_function(signature).graph
-    convolutions = [op for op in graph.get_operations() if op.type == "Conv2D"]
-    assert len(convolutions) == 2 * n_passes
+    return sum(operation.type == "Conv2D" for operation in graph.get_operations())
 
 
 def test_a_saved_ensemble_is_plain_keras_and_takes_images_of_any_size(tmp_path: Path) -> None:
     members = [
-        ServedMember(_network(0), 0.4, 2.0, "square"),
-        ServedMember(_network(1, key=None), 0.6),
+        ServedMember(_trial_network("last", 0), 0.4, 2.0, "square"),
+        ServedMember(_trial_network("deep", 4), 0.4, 1.0, "square"),
+        ServedMember(_network(1, key=None), 0.2),
     ]
     model = servable_model(members, PX, combination="majority", temperature=1.5)
     path = tmp_path / "model.keras"
