@@ -11,7 +11,7 @@ import tensorflow as tf
 from objectives.augmentation.keras_cv_augmenter import keras_cv_layer, keras_layers
 from objectives.records import ImageArray
 from spaces.operations import Flip, Geometric, Operation
-from spaces.policies import parse_path
+from spaces.policies import parse_policy
 
 OneHot = npt.NDArray[np.float32]
 Step = Callable[[Any, Any], tuple[Any, Any]]
@@ -86,17 +86,39 @@ def augment_once(images: ImageArray, *, policy: str, strength: str) -> ImageArra
 @lru_cache(maxsize=64)
 def _augmentation(policy: str, strength: str, image_px: int, n_classes: int) -> Any:
     """Trace a policy once for all folds and trials of a process: 2 s saved at each ``map``."""
-    steps = [_step(operation) for operation in parse_path(policy).operations(strength)]
+    paths = [
+        [_step(operation) for operation in path.operations(strength)]
+        for path in parse_policy(policy).paths
+    ]
 
     def augment(images: Any, labels: Any) -> tuple[Any, Any]:
         images = tf.cast(images, tf.float32)
-        for step in steps:
-            images, labels = step(images, labels)
-        return images, labels
+        if len(paths) == 1:
+            return _along(paths[0], images, labels)
+        return tf.cond(
+            tf.shape(images)[0] >= len(paths),
+            lambda: _by_turns(paths, images, labels),
+            lambda: _along(paths[-1], images, labels),
+        )
 
     pictures = tf.TensorSpec((None, image_px, image_px, 3), tf.uint8)
     targets = tf.TensorSpec((None, n_classes), tf.float32)
     return tf.function(augment, input_signature=[pictures, targets])
+
+
+def _along(path: Sequence[Step], images: Any, labels: Any) -> tuple[Any, Any]:
+    for step in path:
+        images, labels = step(images, labels)
+    return images, labels
+
+
+def _by_turns(paths: Sequence[Sequence[Step]], images: Any, labels: Any) -> tuple[Any, Any]:
+    """Send every n-th image of a shuffled batch down each path."""
+    parts = [
+        _along(path, images[place :: len(paths)], labels[place :: len(paths)])
+        for place, path in enumerate(paths)
+    ]
+    return tf.concat([p[0] for p in parts], 0), tf.concat([p[1] for p in parts], 0)
 
 
 def _step(operation: Operation) -> Step:

@@ -12,6 +12,7 @@ from objectives.records import ImageArray, LabelArray
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 CELLS = SHARED / "blood_cells" / "training_set.npz"
+GENERATED = "generated"
 GENERATED_CLASSES = 8
 GENERATED_IMAGES = 3000
 FloatImages = npt.NDArray[np.float64]
@@ -59,7 +60,7 @@ def generate_cells(count: int, image_px: int) -> Cells:
     draws = np.random.default_rng(0)
     labels = np.arange(count, dtype=np.int64) % GENERATED_CLASSES
     images = np.stack([_draw_cell(int(label), image_px, draws) for label in labels])
-    return Cells(images, labels, "generated")
+    return Cells(images, labels, GENERATED)
 
 
 def _draw_cell(label: int, image_px: int, draws: np.random.Generator) -> ImageArray:

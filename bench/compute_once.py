@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from bench.cells import Cells, load_cells
 from bench.document import fixed_list_document, real_sweep_document, surroundings
 from bench.fixed_list import BACKBONES, fixed_points, fixed_sweep
-from bench.parts import run_part, say, use_shared_weights
+from bench.parts import run_part, use_shared_weights
+from bench.progress import say
 from bench.real_sweep import real_sweep
 from bench.sizes import FULL, SMALL, Size
 from bench.weights import choose_weights

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from bench.augmentation_layers import OneHot, augment_once
 from bench.fixed_list import SHIFT
+from bench.goes_on import GoesOn
 from bench.plain_model import build_classifier, class_weight, make_loss, make_optimizer
 from bench.sizes import Size
 from objectives.data import load_source, prepare
@@ -35,18 +36,6 @@ from spaces.params import TrialParams
 Features = npt.NDArray[np.float32]
 FORWARD_BATCH = 64
 LOWEST_ACCURACY, HIGHEST_ACCURACY = 0.5, 0.95
-
-
-class _GoesOn:
-    """A reporter that lets every trial run to its end."""
-
-    def report(self, *_: Any) -> bool:
-        """Go on."""
-        return True
-
-    def enters_finetuning(self, head_score: float) -> bool:  # noqa: ARG002 (the contract's)
-        """Never fine-tune."""
-        return False
 
 
 @dataclass(frozen=True)
@@ -82,7 +71,7 @@ def compare_accuracies(
         ``mean_abs_delta`` and ``mean_delta`` (ours less plain) of the clean out-of-fold accuracy,
         the same under the shift, and every trial.
     """
-    problem = _problem(data, size, folder)
+    problem = lay_out(data, size, folder)
     trials = []
     for pair in dict.fromkeys(point.pair for point in points):
         mine = [point for point in points if point.pair == pair]
@@ -127,7 +116,7 @@ def train_ours(problem: Problem, params: TrialParams) -> Accuracies:
         seed=0,
         home=problem.folder / "home",
         checkpoint_folder=problem.folder / "trial",
-        reporter=_GoesOn(),
+        reporter=GoesOn(),
         max_store_bytes=50 * 10**9,
         keep_views=True,
     )
@@ -193,7 +182,8 @@ class PlainPair:
         return model
 
 
-def _problem(data: Path, size: Size, folder: Path) -> Problem:
+def lay_out(data: Path, size: Size, folder: Path) -> Problem:
+    """Prepare the images and deal them into folds; nothing is held out."""
     store = ArrayStore(folder / "images", max_bytes=2**62)
     images = prepare(load_source(data), size.image_px, store)
     rows = np.arange(len(images.labels))

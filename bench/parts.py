@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.cells import SHARED
+from bench.score.candidates import Candidate
+from bench.score.sizes import ScoreSize
 from bench.sizes import Size
 from spaces.params import TrialParams
 
@@ -104,18 +108,56 @@ def equality(request: Request) -> Answer:
     return compare_accuracies(Path(request["data"]), points, size, Path(request["folder"]))
 
 
+def score_plain(request: Request) -> Answer:
+    """Search with the plain loop, for its candidates over time."""
+    from bench.score.plain_search import search_plainly
+
+    size, folder = ScoreSize.from_dict(request["size"]), Path(request["folder"])
+    return search_plainly(Path(request["data"]), request["weights"], size, folder, _began_s())
+
+
+def score_fixed(request: Request) -> Answer:
+    """Train the heads that are fixed in advance."""
+    from bench.score.fixed_heads import train_fixed_heads
+
+    size, folder = ScoreSize.from_dict(request["size"]), Path(request["folder"])
+    return train_fixed_heads(Path(request["data"]), request["weights"], size, folder, _began_s())
+
+
+def score_sweep(request: Request) -> Answer:
+    """Run a sweep, for its candidates over time."""
+    from bench.score.sweep_over_time import sweep_over_time
+
+    size, folder = ScoreSize.from_dict(request["size"]), Path(request["folder"])
+    return sweep_over_time(request["sweep"], size, folder, _began_s())
+
+
+def score_open(request: Request) -> Answer:
+    """Open the images set aside, for all candidates at once."""
+    from bench.score.opening import open_aside
+
+    candidates = [Candidate.from_dict(one) for one in request["candidates"]]
+    paths = (Path(request[name]) for name in ("aside", "folder", "looks"))
+    return open_aside(candidates, *paths)
+
+
+def _began_s() -> float:
+    """Say when this process began: a search's clock runs from there, imports and all."""
+    began_s: float = psutil.Process().create_time()
+    return began_s
+
+
 PARTS: Mapping[str, Callable[[Request], Answer]] = {
     "ours": ours,
     "sweep": sweep,
     "plain": plain,
     "kinds": kinds,
     "equality": equality,
+    "score_plain": score_plain,
+    "score_fixed": score_fixed,
+    "score_sweep": score_sweep,
+    "score_open": score_open,
 }
-
-
-def say(text: str) -> None:
-    """Report progress on standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ class PlainLoop:
             else _frozen_backbone(params.backbone, params.weights, image_px)
         )
         model = build_model(params, backbone, self._n_classes, unfrozen=unfrozen)
-        peak = params.learning_rate * (params.finetune_lr_factor if unfrozen else 1.0)
+        peak = params.finetune_learning_rate if unfrozen else params.learning_rate
         model.compile(
             make_optimizer(params, peak=peak, horizon=_steps(train, params) * n_epochs),
             make_loss(params, self._labels[train], self._n_classes),

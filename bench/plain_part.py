@@ -1,6 +1,5 @@
 """The plain loop's share of a benchmark run: what is timed, and how it is scaled."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from bench.cells import Cells
 from bench.fixed_list import SHIFT, STRENGTH
 from bench.memory import AnonymousMemory
 from bench.plain_loop import FoldTiming, PlainLoop
+from bench.progress import say
 from bench.rates import augmentation_rate, forward_rate, pipeline_rate
 from bench.real_sweep import Kind, KindCost, params_of_kind
 from bench.sizes import Size
@@ -89,7 +89,7 @@ def time_kinds(data: Path, kinds: Sequence[Mapping[str, Any]], size: Size) -> di
         timing = loop.fit_fold(params, 0, size.timed_epochs, unfrozen=kind.unfrozen)
         cost = KindCost(timing.setup_s, timing.later_epoch_s)
         costs.append({"kind": asdict(kind), **asdict(cost)})
-        _say(f"plain, {number + 1} of {len(kinds)} kinds: {cost.epoch_s:.2f} s an epoch")
+        say(f"plain, {number + 1} of {len(kinds)} kinds: {cost.epoch_s:.2f} s an epoch")
     return {"costs": costs}
 
 
@@ -102,7 +102,7 @@ def read_cells(data: Path) -> Cells:
 def _time_folds(loop: PlainLoop, params: TrialParams, size: Size) -> list[FoldTiming]:
     timings = [loop.fit_fold(params, fold, size.epochs) for fold in range(size.timed_folds)]
     mean_s = np.mean([timing.total_s for timing in timings])
-    _say(f"plain, {params.backbone}, {params.policy}: {mean_s:.1f} s a fold")
+    say(f"plain, {params.backbone}, {params.policy}: {mean_s:.1f} s a fold")
     return timings
 
 
@@ -129,7 +129,3 @@ def _bare_parts(
 
 def _training_rate(folds: Sequence[FoldTiming]) -> float:
     return float(np.mean([fold.training_rate for fold in folds]))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

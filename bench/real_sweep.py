@@ -9,12 +9,10 @@ from typing import Any
 
 from bench.fixed_list import BATCH_SIZE, SHIFT
 from bench.sizes import Size
-from bench.weights import has_imagenet_weights
-from spaces.default_space import DEFAULT, SMALL
+from bench.weights import has_imagenet_weights, mobilenets_with_weights
+from spaces.default_space import DEFAULT
 from spaces.params import TrialParams
 from spaces.space import Space
-
-FOLD_SHARE_BACKBONE = "mobilenet"
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,7 @@ def choose_space(image_px: int) -> str | dict[str, Any]:
     """Take the default space if all its weights are there, else the MobileNets of the small one."""
     if all(has_imagenet_weights(name, image_px) for name in _backbones(DEFAULT)):
         return "default"
-    there = [name for name in _backbones(SMALL) if has_imagenet_weights(name, image_px)]
-    return {"base": "small", "backbone": [n for n in there if n.startswith(FOLD_SHARE_BACKBONE)]}
+    return {"base": "small", "backbone": mobilenets_with_weights(image_px)}
 
 
 def real_sweep(name: str, data: Path, size: Size, weights: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The heads behind a trial's out-of-fold predictions, as they are kept among its files."""
+"""The heads of a trial as a file: fine-tuning goes on from them, maybe days later.
+
+They are those behind its out-of-fold predictions: each fold's at the epoch that the others chose.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,49 +10,46 @@ import numpy as np
 
 from objectives.data.archive import opened_archive
 from objectives.records import FloatArray
-from spaces.errors import InputError
 from spaces.files import replacing
 
-FILE_NAME = "fold_heads.npz"
-Head = Sequence[FloatArray]
-"""Scale and offset of deep features, if it reads these; then kernel and bias of each layer."""
+NAME = "fold_heads.npz"
+Heads = dict[int, list[np.ndarray]]
 
 
-def save_fold_heads(heads: Mapping[int, Head], folder: Path) -> Path:
-    """Write the heads of all folds, each at the epoch that the other folds chose.
-
-    Args:
-        heads: By fold.
-        folder: Among the trial's files.
-    """
-    arrays = {
-        f"fold_{fold}_{place}": array.astype(np.float32)
-        for fold, head in heads.items()
-        for place, array in enumerate(head)
-    }
-    path = folder / FILE_NAME
-    with replacing(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    return path
-
-
-def read_fold_heads(path: Path, n_folds: int) -> tuple[Head, ...]:
-    """Read the head of each fold.
+def write_heads(heads: Mapping[int, Sequence[np.ndarray]], folder: Path) -> Path:
+    """Write the weights of each fold's head, as ``FOLD/PLACE``; gives the file.
 
     Raises:
-        InputError: If the file is damaged, or not of so many folds.
+        DiskFullError: If the disk is full.
     """
-    with opened_archive(path) as archive:
-        heads: list[list[FloatArray]] = [[] for _ in range(n_folds)]
-        for fold, head in enumerate(heads):
-            while (name := f"fold_{fold}_{len(head)}") in archive.names:
-                head.append(archive.read(name).astype(np.float32))
-    if not all(len(head) == len(heads[0]) >= 2 for head in heads):
-        raise InputError(f"{path} does not hold the heads of {n_folds} folds")
-    return tuple(tuple(head) for head in heads)
+    arrays = {
+        f"{fold}/{place}": np.asarray(weights, np.float32)
+        for fold, head in heads.items()
+        for place, weights in enumerate(head)
+    }
+    with replacing(folder / NAME) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return folder / NAME
 
 
-def predict_with_head(head: Head, features: FloatArray, *, is_standardised: bool) -> FloatArray:
+def read_heads(folder: Path) -> Heads | None:
+    """Read what :func:`write_heads` wrote; None if the folder does not have it.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    if not (folder / NAME).is_file():
+        return None
+    heads: Heads = {}
+    with opened_archive(folder / NAME) as stored:
+        for name in sorted(stored.names, key=lambda name: [int(n) for n in name.split("/")]):
+            heads.setdefault(int(name.partition("/")[0]), []).append(stored.read(name))
+    return heads
+
+
+def predict_with_head(
+    head: Sequence[np.ndarray], features: FloatArray, *, is_standardised: bool
+) -> FloatArray:
     """Give the probabilities of features ``(rows, width)``.
 
     Args:

@@ -16,6 +16,8 @@ FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int64]
 RowArray = npt.NDArray[np.int64]
 Stage = Literal["head", "scratch", "finetune"]
+Phase = Literal["head", "finetune"]
+"""What a trial is told to do: its first stage, whichever that is, or to fine-tune its heads."""
 View = Literal["clean", "shifted"]
 
 
@@ -66,9 +68,15 @@ class Reporter(Protocol):
         """Report the score of each fold after an epoch (counted from 0); False ends the trial."""
         ...
 
-    def enters_finetuning(self, head_score: float) -> bool:
-        """Say whether a trial with this score after its first stage is worth fine-tuning."""
-        ...
+
+@dataclass(frozen=True)
+class TrialHead:
+    """What a trial found in its first phase, perhaps days ago on another machine."""
+
+    score: float
+    fold_scores: tuple[float, ...]
+    folder: Path
+    """The trial's files of that phase, where they lie on this machine; it need not exist."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,12 @@ class TrialContext:
     """Most bytes that views and features may take on this disk."""
     keep_views: bool
     """Whether augmented images are worth keeping: another backbone may read them."""
+    phase: Phase = "head"
+    """What is to be done; each phase is scored by itself."""
+    head: TrialHead | None = None
+    """What the first phase found; None while that is the one to be done."""
+    incumbent: Path | None = None
+    """Files of the best fine-tuned trial so far, if there is one and they lie on this machine."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,9 @@ class TrialResult:
     artifacts: tuple[Path, ...] = ()
     """Files under the checkpoint folder to keep with the trial."""
     stopped: bool = False
-    """True if the reporter ended the trial early: the score is then that of the epochs run."""
+    """True if the trial was ended early: the score is then that of the epochs run."""
+    goes_on: bool = False
+    """Whether a second phase, fine-tuning, could follow."""
 
 
 Objective = Callable[[TrialParams, TrialContext], TrialResult]

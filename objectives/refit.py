@@ -7,8 +7,9 @@ import numpy as np
 from objectives.networks.network import Network
 from objectives.networks.serving import TrainedNetwork
 from objectives.records import Stage, TrialContext
+from objectives.training.compiled_network import CompiledNetwork, stage_network
 from objectives.training.head_stage import HeadTrainer
-from objectives.trial import network_trainer, stage_network
+from objectives.trial import network_trainer
 from objectives.trial_inputs import TrialInputs
 from spaces.params import TrialParams
 
@@ -35,7 +36,14 @@ def refit(
     inputs = TrialInputs.of_refit(params, context)
     stage: Stage = "scratch" if params.weights == "none" else "finetune"
     heads = {ONLY_FOLD: _refit_head(inputs, epochs["head"])} if epochs.get("head") else {}
-    network = stage_network(params, inputs, stage)
+    # A network of its own: the model that is returned outlives what later trials train.
+    network = stage_network(
+        params,
+        stage,
+        image_px=inputs.image_px,
+        n_classes=inputs.n_classes,
+        seed=inputs.context.seed,
+    )
     if heads:
         network.set_head(heads[ONLY_FOLD])
     if epochs.get(stage):
@@ -70,7 +78,8 @@ def _refit_network(
     heads: dict[int, list[np.ndarray]],
 ) -> None:
     """Train the network in place."""
-    with network_trainer(network, inputs, stage, n_epochs, heads) as trainer:
+    compiled = CompiledNetwork(network, inputs.params.optimizer)
+    with network_trainer(compiled, inputs, stage, n_epochs, heads) as trainer:
         for epoch in range(n_epochs):
             outcome = trainer.advance(epoch)[ONLY_FOLD]
             inputs.context.reporter.report(stage, epoch, {ONLY_FOLD: outcome.loss})

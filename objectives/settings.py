@@ -13,6 +13,9 @@ ScoreKind = Literal["robust", "clean", "shifted"]
 SHIFT_STRENGTH: Final = "medium"
 """At which the shift is drawn, for validation and for the holdout alike."""
 
+MOST_FEATURES: Final = 8192
+"""Numbers that deep features of one image have at most."""
+
 
 class Section(BaseModel):
     """Frozen and closed: a key that is not known is refused."""
@@ -61,7 +64,9 @@ class TrainSettings(Section):
     """Distinct draws of the augmentation; epochs go round them."""
     finetune_epochs: int = Field(default=10, ge=0, le=10_000)
     finetune_top: float = Field(default=0.25, gt=0.0, le=1.0)
-    """Share of the head-stage scores seen so far that goes on to fine-tuning."""
+    """Share of the finished heads, the best, that is fine-tuned within a budget of trials."""
+    finetune_share: float = Field(default=0.3, ge=0.0, lt=1.0)
+    """Share of a budget of hours that is kept for fine-tuning: no head is begun in it."""
     patience: int = Field(default=5, ge=0, le=10_000)
     """Epochs without a better mean of the folds after which a stage ends; 0 never stops early, and
     under a cosine schedule none does."""

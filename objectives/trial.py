@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import numpy as np
 
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions, summarise
-from objectives.networks.cuts import find_cut
-from objectives.networks.network import Network, build_network, freeze_below
+from objectives.fold_heads import Heads, read_heads, write_heads
 from objectives.records import (
     FloatArray,
     Sharing,
@@ -21,6 +21,7 @@ from objectives.records import (
     ViewSummary,
 )
 from objectives.stopping.early_stopping import patience_of
+from objectives.training.compiled_network import CompiledNetwork, kept_network
 from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
 from objectives.training.network_stage import NetworkTrainer
 from objectives.training.stages import FoldTrainer, run_stage
@@ -31,15 +32,16 @@ from spaces.params import TrialParams
 
 
 def train_trial(params: TrialParams, context: TrialContext) -> TrialResult:
-    """Train and score one point of the space.
+    """Train and score one phase of one point of the space.
 
-    A pretrained backbone is frozen in stage ``head``; if the reporter finds the score worth it,
-    stage ``finetune`` goes on from the best heads. Without pretrained weights there is nothing to
-    freeze: the network trains whole, in stage ``scratch``, for the epochs of both.
+    In the first phase a pretrained backbone is frozen, stage ``head``; in the second, stage
+    ``finetune``, its heads and the upper part of it train on. Without pretrained weights there is
+    nothing to freeze: the network trains whole, in stage ``scratch``, for the epochs of both, and
+    without epochs for the heads the first phase fine-tunes; then no other follows.
 
     Args:
         params: The point.
-        context: Data, folds, settings, reporter.
+        context: Data, folds, settings, phase, reporter.
 
     Returns:
         Scores, out-of-fold predictions, curves, and the epochs that a refit trains for.
@@ -51,7 +53,12 @@ def train_trial(params: TrialParams, context: TrialContext) -> TrialResult:
     return _Trial(params, context).run()
 
 
-Heads = dict[int, list[np.ndarray]]
+class _Unheard:
+    """A reporter for what was reported before."""
+
+    def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:  # noqa: ARG002
+        """Go on."""
+        return True
 
 
 class _Trial:
@@ -66,31 +73,33 @@ class _Trial:
             context.validation,
         )
         self.stage_s: dict[Stage, float] = {}
-        self.fold_heads: Heads = {}
-        """Those behind the out-of-fold predictions, if the backbone stayed frozen."""
 
     def run(self) -> TrialResult:
         train = self.context.train
         if self.params.weights == "none":
-            goes_on = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
+            ends = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
+        elif self.context.phase == "finetune":
+            ends = self._network("finetune", train.finetune_epochs, self._heads_of_first_phase())
+        elif train.head_epochs == 0:
+            ends = self._network("finetune", train.finetune_epochs, {})
         else:
-            goes_on, heads = self._head(train.head_epochs)
-            if not (goes_on and self._is_finetuned()):
-                self.fold_heads = heads
-            else:
-                goes_on = self._network("finetune", train.finetune_epochs, heads)
-        return self._result(stopped=not goes_on)
+            ends, heads = self._head(train.head_epochs)
+            kept = write_heads(heads, self.context.checkpoint_folder)
+            result = self._result(stopped=not ends)
+            goes_on = ends and train.finetune_epochs > 0
+            return replace(result, goes_on=goes_on, artifacts=(*result.artifacts, kept))
+        return self._result(stopped=not ends)
 
-    def _is_finetuned(self) -> bool:
-        if self.context.train.finetune_epochs == 0 or self.params.finetune_fraction == 0:
-            return False
-        if not self.history.epochs:
-            return True
-        return self.context.reporter.enters_finetuning(float(np.mean(self.history.fold_scores())))
+    def _heads_of_first_phase(self) -> Heads:
+        """Read the heads, or train the same ones again where their file does not lie."""
+        first, train = self.context.head, self.context.train
+        found = None if first is None else read_heads(first.folder)
+        if found is not None or train.head_epochs == 0:
+            return found or {}
+        again = replace(self.context, phase="head", head=None, reporter=_Unheard())
+        return _Trial(self.params, again)._head(train.head_epochs)[1]
 
     def _head(self, n_epochs: int) -> tuple[bool, Heads]:
-        if not n_epochs:
-            return True, {}
         clean, shifted = self.inputs.validation_features()
         with closing(Ahead(self.inputs.features_of_epoch, n_epochs)) as ahead:
             trainer = HeadTrainer(
@@ -105,8 +114,14 @@ class _Trial:
             return self._stage("head", trainer, n_epochs), trainer.best_heads()
 
     def _network(self, stage: Stage, n_epochs: int, heads: Heads) -> bool:
-        network = stage_network(self.params, self.inputs, stage)
-        with network_trainer(network, self.inputs, stage, n_epochs, heads) as trainer:
+        compiled = kept_network(
+            self.params,
+            stage,
+            image_px=self.inputs.image_px,
+            n_classes=self.inputs.n_classes,
+            seed=self.context.seed,
+        )
+        with network_trainer(compiled, self.inputs, stage, n_epochs, heads) as trainer:
             return self._stage(stage, trainer, n_epochs)
 
     def _stage(self, stage: Stage, trainer: FoldTrainer, n_epochs: int) -> bool:
@@ -139,7 +154,7 @@ class _Trial:
             summaries=self._summaries(clean, shifted),
             stage_s=dict(self.stage_s),
             sharing=_sharing(self.inputs.counts),
-            artifacts=write_artifacts(self.inputs, self.history, clean, shifted, self.fold_heads),
+            artifacts=write_artifacts(self.inputs, self.history, clean, shifted),
             stopped=stopped,
         )
 
@@ -162,19 +177,9 @@ def _sharing(counts: SharingCounts) -> Sharing:
     )
 
 
-def stage_network(params: TrialParams, inputs: TrialInputs, stage: Stage) -> Network:
-    """Build the network of a stage, its frozen part frozen."""
-    network = build_network(
-        params, image_px=inputs.image_px, n_classes=inputs.n_classes, seed=inputs.context.seed
-    )
-    if stage == "finetune":
-        freeze_below(network.backbone, params.finetune_fraction)
-    return network
-
-
 @contextmanager
 def network_trainer(
-    network: Network,
+    compiled: CompiledNetwork,
     inputs: TrialInputs,
     stage: Stage,
     n_epochs: int,
@@ -183,7 +188,7 @@ def network_trainer(
     """Lay out the training of a stage's network: what is frozen is computed once for all folds.
 
     Args:
-        network: From :func:`stage_network`.
+        compiled: The stage's network.
         inputs: What the trial reads.
         stage: ``finetune`` or ``scratch``.
         n_epochs: Epochs that will be trained; the schedule's horizon is the stage's own length.
@@ -192,7 +197,7 @@ def network_trainer(
     train = inputs.context.train
     first_view = train.head_epochs if stage == "finetune" else 0
     horizon = train.finetune_epochs + (0 if stage == "finetune" else train.head_epochs)
-    cut = find_cut(network.backbone)
+    cut = compiled.cut
     clean, shifted = inputs.validation_images() if cut is None else inputs.validation_features(cut)
 
     def of_epoch(epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +207,7 @@ def network_trainer(
     with closing(Ahead(of_epoch, n_epochs)) as ahead:
         yield NetworkTrainer(
             inputs.params,
-            network if cut is None else network.above(cut),
+            compiled,
             inputs.plan,
             ahead.get,
             clean,
@@ -215,5 +220,4 @@ def network_trainer(
 
 
 def _stage_learning_rate(params: TrialParams, stage: Stage) -> float:
-    """Give the peak rate of a stage: fine-tuning runs at a fraction of the head's."""
-    return params.learning_rate * (params.finetune_lr_factor if stage == "finetune" else 1.0)
+    return params.finetune_learning_rate if stage == "finetune" else params.learning_rate

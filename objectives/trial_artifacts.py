@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from objectives.evaluation.pictures import (
     draw_policy_gallery,
     draw_worst_mistakes,
 )
-from objectives.fold_heads import Head, save_fold_heads
 from objectives.records import FloatArray
 from objectives.trial_inputs import TrialInputs
 from objectives.views.keys import ViewKey
@@ -24,11 +22,7 @@ _galleries: dict[tuple[ViewKey, ...], bytes] = {}
 
 
 def write_artifacts(
-    inputs: TrialInputs,
-    history: History,
-    clean: FloatArray,
-    shifted: FloatArray | None,
-    fold_heads: Mapping[int, Head],
+    inputs: TrialInputs, history: History, clean: FloatArray, shifted: FloatArray | None
 ) -> tuple[Path, ...]:
     """Write what a person looks at after a trial, and what later analysis reads.
 
@@ -37,19 +31,15 @@ def write_artifacts(
         history: Its curves.
         clean: Out-of-fold probabilities, shape ``(rows, classes)``.
         shifted: The same under the shift, if there was one.
-        fold_heads: The heads behind them, by fold, if the backbone stayed frozen.
 
     Returns:
-        The files: ``curves.json``, four pictures, and the heads.
+        The files: ``curves.json`` and four pictures.
 
     Raises:
         DiskFullError: If the disk is full.
     """
     with disk_full_is_unavailable(f"{inputs.context.checkpoint_folder} is written"):
-        written = _write_all(inputs, history, clean, shifted)
-        if not fold_heads:
-            return written
-        return (*written, save_fold_heads(fold_heads, inputs.context.checkpoint_folder))
+        return _write_all(inputs, history, clean, shifted)
 
 
 def _write_all(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from objectives.ensembles.symmetries import TURNS, Symmetry, turned
-from objectives.fold_heads import Head, predict_with_head
+from objectives.fold_heads import predict_with_head
 from objectives.records import FloatArray, ImageArray, TrialContext
 from objectives.trial_inputs import TrialInputs
 from spaces.params import TrialParams
@@ -19,7 +19,8 @@ class FoldHeads:
     """A trial whose backbone stayed frozen, with the head of each fold."""
 
     params: TrialParams
-    heads: Sequence[Head]
+    heads: Mapping[int, Sequence[np.ndarray]]
+    """Those behind its out-of-fold predictions; see :mod:`objectives.fold_heads`."""
 
 
 def predict_turned(
@@ -74,8 +75,7 @@ def _mean_over_turns(
 
 
 def _answer(trial: FoldHeads, fold_of: np.ndarray, features: np.ndarray) -> FloatArray:
-    n_classes = trial.heads[0][-1].shape[0]
-    answers = np.empty((len(features), n_classes), np.float32)
+    answers = np.empty((len(features), len(trial.heads[0][-1])), np.float32)
     for fold in np.unique(fold_of):
         mine = fold_of == fold
         answers[mine] = predict_with_head(

@@ -1,6 +1,7 @@
 """Create a sweep, or go on with it: everything is checked here, and recorded for those who join."""
 
 from mlruns_config.settings import TrackingSettings
+from objectives.settings import MOST_FEATURES
 from search.home import claim_home, machine_lock
 from search.joining import (
     load_policies,
@@ -23,13 +24,18 @@ from spaces.recipes import resolve_recipe
 from spaces.references import load_reference
 from spaces.space import Space, Value
 
+BYTES_PER_FEATURE = 2
+VALIDATION_VIEWS = 2
+SHARE_FOR_A_ROUND = 0.75
+"""Of the store: what else is in it, images and views, needs room as well."""
+
 
 def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     """Check everything, then make the sweep of that name, or go on with it.
 
-    Keys that the file leaves out keep the values of the sweep that exists. Its budget becomes that
-    of the file, and its recipes are put into the queue. What ``space: auto`` is, is chosen once, by
-    the hardware of whoever creates the sweep.
+    Keys that the file leaves out keep the values of the sweep that exists, limits of its budget
+    too. The recipes are put into the queue. What ``space: auto`` is, is chosen once, by the
+    hardware of whoever creates the sweep.
 
     Args:
         file: With an absolute data path.
@@ -41,6 +47,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
             been made then.
         UnavailableError: If the storage or MLflow does not answer.
     """
+    limits = file.budget.model_dump(exclude_unset=True)
     found = None
     if storage_exists(settings.storage_url):
         found = open_storage(settings.storage_url).sweeps.find(file.sweep)
@@ -56,11 +63,9 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     _check_tracking(tracking)
     claim_home(settings.home)
     with machine_lock(settings.home, f"sweep-{file.sweep}"):
-        row, prepared = _prepared(file, settings, tracking, storage)
+        file, row, prepared = _prepared(file, settings, tracking, storage)
         opened = OpenSweep(file, settings, tracking, storage, row, space, prepared)
-        storage.sweeps.resume(
-            row.id, file.as_written(), versions=score_versions(), budget=file.budget.limits
-        )
+        storage.sweeps.resume(row.id, file.as_written(), versions=score_versions(), limits=limits)
         with replacing(opened.folder / "sweep.yaml") as written:
             written.write(file.as_written().encode())
     opened.enqueue(points)
@@ -105,7 +110,7 @@ def _check_tracking(tracking: TrackingSettings) -> None:
 
 def _prepared(
     file: SweepFile, settings: RuntimeSettings, tracking: TrackingSettings, storage: Storage
-) -> tuple[SweepRow, Prepared]:
+) -> tuple[SweepFile, SweepRow, Prepared]:
     """Prepare the images, and draw the splits if the sweep is new, holding no lock of others."""
     from mlruns_config.client import ensure_experiment
     from mlruns_config.names import TAG_SWEEP
@@ -117,6 +122,7 @@ def _prepared(
     if row is None:
         drawn = draw(file, source, data)
         fold_hash = drawn.splits.fold_hash
+        file = with_views_that_fit(file, len(drawn.splits.rows), settings)
         ensure_experiment(tracking, file.sweep, {TAG_SWEEP: file.sweep})
         drawn.write_report(settings.sweep_folder(file.sweep) / "audit")
         row = storage.sweeps.create(
@@ -132,4 +138,33 @@ def _prepared(
         refuse_other_rules(row)
         refuse_changes(row, file)
     refuse_other_data(row, data.fingerprint, fold_hash or row.fold_hash, file)
-    return row, Prepared(data, splits_from_bytes(row.splits))
+    return file, row, Prepared(data, splits_from_bytes(row.splits))
+
+
+def with_views_that_fit(file: SweepFile, n_rows: int, settings: RuntimeSettings) -> SweepFile:
+    """Lower ``train.views`` to what the store has room for, if the file leaves it open.
+
+    Epochs go round the views: of a round that does not fit as a whole, the view that is read next
+    would always be the one that was evicted.
+
+    Args:
+        file: Of a new sweep.
+        n_rows: Images of the sweep.
+        settings: Of this machine.
+
+    Raises:
+        InputError: If the file itself asks for more views than fit.
+    """
+    view_bytes = n_rows * MOST_FEATURES * BYTES_PER_FEATURE
+    room = int(settings.store_bytes * SHARE_FOR_A_ROUND) // view_bytes - VALIDATION_VIEWS
+    views = max(1, room)
+    if min(file.train.views, max(file.train.head_epochs, file.train.finetune_epochs)) <= views:
+        return file
+    if "views" in file.train.model_fields_set:
+        raise InputError(
+            f"train.views = {file.train.views}: deep features of so many draws of {n_rows:,} "
+            f"images may take more than {SHARE_FOR_A_ROUND:.0%} of the store. {views} fit into "
+            f"FOLDSWEEP_STORE_GB = {settings.store_gb:g}: raise that, or lower train.views."
+        )
+    train = file.train.model_copy(update={"views": views})
+    return file.model_copy(update={"train": train})

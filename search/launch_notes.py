@@ -13,7 +13,7 @@ def launch_notes(file: SweepFile, opened: OpenSweep) -> list[str]:
         file: As the person wrote it.
         opened: The sweep of that file.
     """
-    return [*_chosen_space(file, opened), *_thin_classes(opened)]
+    return [*_chosen_space(file, opened), *_fewer_views(file, opened), *_thin_classes(opened)]
 
 
 def _thin_classes(opened: OpenSweep) -> list[str]:
@@ -33,3 +33,13 @@ def _chosen_space(file: SweepFile, opened: OpenSweep) -> list[str]:
     base = base_of(opened.file.space)
     rule = "default if it was created where there is a GPU, else small"
     return [f"space: auto is {base} in this sweep ({rule})."]
+
+
+def _fewer_views(file: SweepFile, opened: OpenSweep) -> list[str]:
+    views = opened.file.train.views
+    if views >= file.train.views or "views" in file.train.model_fields_set:
+        return []
+    return [
+        f"train.views is {views} in this sweep: features of {file.train.views} draws would not all "
+        "fit into FOLDSWEEP_STORE_GB."
+    ]

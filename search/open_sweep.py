@@ -1,13 +1,13 @@
 """A sweep that exists, and all that its workers and its promotion need."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlruns_config.dataset import DatasetInfo
 from mlruns_config.description.origin import Origin
 from mlruns_config.settings import TrackingSettings
-from objectives.records import Reporter, TrialContext
+from objectives.records import Phase, Reporter, TrialContext, TrialHead
 from search.preparation import Prepared
 from search.settings import RuntimeSettings
 from search.storage.records import Slot, SweepRow
@@ -15,9 +15,12 @@ from search.storage.slots import Slots
 from search.storage.storage import Storage
 from search.storage.workers import Workers
 from search.sweep_file.sweep_file import SweepFile
+from search.trial_detail import TrialDetail
+from search.trial_phases import trials_of
 from spaces.space import Space, Value
 
 if TYPE_CHECKING:
+    from search.study.reporter import RaceRules
     from search.study.study import SweepStudy
 
 
@@ -48,17 +51,29 @@ class OpenSweep:
         """The sweep's workers."""
         return self.storage.workers(self.row.id)
 
-    def study(self) -> "SweepStudy":
-        """Open the sweep's Optuna study."""
+    def study(self, phase: Phase = "head") -> "SweepStudy":
+        """Open the sweep's Optuna study of a phase."""
         from search.study.study import SweepStudy
 
-        train = self.file.train
         return SweepStudy(
             self.storage,
             self.row.name,
             self.file.search,
             self.slots,
-            epochs=train.head_epochs + train.finetune_epochs,
+            epochs=self._first_stage_epochs,
+            phase=phase,
+        )
+
+    def race_rules(self) -> "RaceRules":
+        """Say how trials are compared epoch by epoch."""
+        from search.study.reporter import RaceRules
+        from search.study.samplers import first_scratch_look
+
+        return RaceRules(
+            self.file.validation.folds,
+            self.file.train.head_epochs,
+            self.file.train.finetune_epochs,
+            first_scratch_look(self.file.search, epochs=self._first_stage_epochs),
         )
 
     def enqueue(self, points: list[dict[str, Value]]) -> None:
@@ -69,7 +84,7 @@ class OpenSweep:
                 study.enqueue(point)
 
     def context(self, folder: Path, reporter: Reporter) -> TrialContext:
-        """Give an objective, or a refit, what it may use.
+        """Give a refit what it may use.
 
         Args:
             folder: Where its files go.
@@ -87,6 +102,21 @@ class OpenSweep:
             max_store_bytes=self.settings.store_bytes,
             keep_views=self._views_are_reread(),
         )
+
+    def trial_context(self, slot: Slot, reporter: Reporter) -> TrialContext:
+        """Give an objective what it may use in one phase of a trial.
+
+        Args:
+            slot: The phase's.
+            reporter: Hears how it goes.
+        """
+        context = self.context(self.trial_folder(slot), reporter)
+        if slot.phase == "head":
+            return context
+        found = self.slots.one(slot.number)
+        scores = TrialDetail.of(found).fold_scores
+        head = TrialHead(found.score or 0.0, scores, self.trial_folder(found))
+        return replace(context, phase=slot.phase, head=head, incumbent=self._incumbent())
 
     def dataset(self) -> DatasetInfo:
         """Describe the rows that the sweep trains on."""
@@ -114,8 +144,22 @@ class OpenSweep:
         )
 
     def trial_folder(self, slot: Slot) -> Path:
-        """Give the folder of a trial's files on this machine."""
-        return self.folder / "trials" / str(slot.trial)
+        """Give the folder of a trial's files on this machine, those of one phase."""
+        suffix = "" if slot.phase == "head" else f"-{slot.phase}"
+        return self.folder / "trials" / f"{slot.trial}{suffix}"
+
+    @property
+    def _first_stage_epochs(self) -> int:
+        train = self.file.train
+        return train.head_epochs or train.finetune_epochs
+
+    def _incumbent(self) -> Path | None:
+        """Give the files of the best fine-tuned trial so far."""
+        tuned = [t.finetuning for t in trials_of(self.slots.all()) if t.finetuning is not None]
+        done = [slot for slot in tuned if slot.state == "done" and slot.score is not None]
+        best = max(done, key=lambda slot: slot.score or 0.0, default=None)
+        folder = None if best is None else self.trial_folder(best)
+        return folder if folder is not None and folder.is_dir() else None
 
     def _views_are_reread(self) -> bool:
         backbones = (d.choices for d in self.space.dimensions if d.name == "backbone")

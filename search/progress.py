@@ -65,7 +65,8 @@ class LiveProgress:
             self._show_line(document)
 
     def _show_line(self, document: Document) -> None:
-        counts = {state: document["trials"].get(state, 0) for state in ENDED}
+        kinds = (document["trials"], document.get("finetuning") or {})
+        counts = [{state: kind.get(state, 0) for state in ENDED} for kind in kinds]
         said = counts, waiting_lines(document)
         waited_s = time.monotonic() - self._last_line_s
         if said != self._last_said or waited_s >= PLAIN_INTERVAL_S:
@@ -125,8 +126,17 @@ def counts_line(document: Document) -> Text:
     text = f"{document['sweep']}: {done} of {document['budget']['trials']} trials done"
     text += f" ({kinds})" if kinds else ""
     text += f", {counts['running']} running" if counts.get("running") else ""
+    text += finetuned_text(document.get("finetuning") or {})
     left_s = document.get("seconds_left")
     return Text(text + (f", {duration(left_s)} left" if left_s else ""), style="bold")
+
+
+def finetuned_text(counts: Mapping[str, int]) -> str:
+    """``, 3 fine-tuned, 1 being fine-tuned``; empty as long as there is nothing to say."""
+    ended = sum(counts.get(state, 0) for state in ENDED)
+    text = f", {ended} fine-tuned" if ended else ""
+    running = counts.get("running", 0)
+    return text + (f", {running} being fine-tuned" if running else "")
 
 
 def progress_bar(document: Document) -> RenderableType:
@@ -144,7 +154,8 @@ def best_line(document: Document) -> str:
         return "no score yet"
     kinds = [kind for kind in ("clean", "shifted") if best.get(kind) is not None]
     scores = ", ".join(f"{kind} {number(best[kind])}" for kind in kinds)
-    line = f"best: trial {best['trial']} with {number(best['score'])} ({scores})"
+    tuned = ", fine-tuned" if best.get("stage") == "finetune" else ""
+    line = f"best: trial {best['trial']} with {number(best['score'])} ({scores}{tuned})"
     if not best.get("interval"):
         return line
     chosen = f"optimistic, the best of {document['trials']['done']}"

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search.storage.records import FINISHED, Budget, Phase, Slot, SweepRow, WorkerRow
+from objectives.records import Phase
+from search.storage.records import FINISHED, Budget, Slot, Standing, SweepRow, WorkerRow
 from search.storage.storage import Storage
 from search.storage.workers import gpu_hours, run_hours
+from search.sweep_file.stored import stored_file
+from search.trial_phases import TrialPhases, leaders, stage_of, trials_of
 from search.workers.liveness import has_ended
+from search.workers.shares import Turn
 from search.workers.time_left import seconds_left
 
 LEADERBOARD_LENGTH = 10
@@ -21,7 +25,11 @@ class TrialRecord:
 
     trial: int
     state: str
+    """Of its first phase: what fine-tuning comes to does not change it."""
     score: float | None
+    """The better one of its phases."""
+    stage: str
+    """The stage that the score comes from."""
     clean: float | None
     shifted: float | None
     fold_scores: Sequence[float]
@@ -29,7 +37,7 @@ class TrialRecord:
     """Of the score, 95 %, seen alone; only a trial that was the best when it ended has one, and it
     is optimistic."""
     stages: Mapping[str, int]
-    """Epochs of each stage that the folds found."""
+    """Epochs of each stage that the folds found, up to the one that the score comes from."""
     params: Mapping[str, Any]
     summaries: Mapping[str, Mapping[str, Any]]
     """By view, ``clean`` and ``shifted``: the fields of objectives.records.ViewSummary."""
@@ -37,17 +45,21 @@ class TrialRecord:
     """Seconds in each stage."""
     metrics: Mapping[str, float]
     """An objective's own numbers."""
-    head_score: float | None
-    finetuned: bool | None
-    """Whether its head-stage score was good enough; None if it never got that far."""
+    first_score: float | None
+    """Of its first phase."""
+    finetuning: str | None
+    """State of its second phase; None as long as that was not begun."""
+    finetuned_score: float | None
     reason: str | None
+    """Why the first phase ended early or failed."""
+    finetuning_reason: str | None
     run_id: str | None
     worker: str | None
     attempts: int
     started_at: float | None
     ended_at: float | None
     device_s: float
-    """Seconds on its device, all attempts together."""
+    """Seconds on its device, all attempts at both phases together."""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -64,6 +76,8 @@ class SweepStatus:
     budget: Mapping[str, float | int | None]
     trials: Mapping[str, int]
     """Counts by state: free, running, done, pruned, failed."""
+    finetuning: Mapping[str, int]
+    """The same of the second phases that were begun."""
     best: Mapping[str, Any] | None
     leaderboard: Sequence[Mapping[str, Any]]
     workers: Sequence[Mapping[str, Any]]
@@ -84,30 +98,37 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
         storage: The database.
         row: The sweep.
     """
-    slots = storage.slots(row.id).all()
+    book = storage.slots(row.id)
+    slots, standing = book.all(), book.standing()
     everyone, now_s = storage.workers(row.id).seen()
     live = [worker for worker in everyone if _seems_alive(worker, now_s)]
     budget = storage.sweeps.budget(row.id)
-    counts: dict[str, int] = dict.fromkeys(("free", "running", *FINISHED), 0)
-    for slot in slots:
-        counts[slot.state] += 1
-    over = counts["free"] + counts["running"] == 0 or seconds_left(budget, everyone) == 0
-    ranked = sorted(
-        (slot for slot in slots if slot.state == "done" and slot.score is not None),
-        key=lambda slot: -(slot.score or 0.0),
-    )
-    leaderboard = [_leader(slot) for slot in ranked[:LEADERBOARD_LENGTH]]
+    over = seconds_left(budget, everyone) == 0 or _is_all_run(row, standing, budget, everyone)
+    ranked = leaders(trials_of(slots))[:LEADERBOARD_LENGTH]
+    leaderboard = [_leader(trial) for trial in ranked]
     return SweepStatus(
         sweep=row.name,
         state="running" if live else "done" if over else "interrupted",
-        budget=_budget(budget, counts, everyone),
-        trials=counts,
+        budget=_budget(budget, standing.heads, everyone),
+        trials=standing.heads,
+        finetuning=standing.finetunings,
         best=leaderboard[0] if leaderboard else None,
         leaderboard=leaderboard,
         workers=[_worker(worker) for worker in live],
-        seconds_left=_seconds_left(slots, counts, live, budget, everyone),
+        seconds_left=_seconds_left(slots, standing, live, budget, everyone),
         shared=_shared(slots),
     )
+
+
+def _is_all_run(
+    row: SweepRow, standing: Standing, budget: Budget, everyone: Sequence[WorkerRow]
+) -> bool:
+    counts = (standing.heads, standing.finetunings)
+    if any(count["free"] or count["running"] for count in counts):
+        return False
+    if not standing.worthy.keys() - standing.begun:
+        return True
+    return not Turn.of(standing, stored_file(row).train, budget, everyone).is_work_left
 
 
 def _seems_alive(worker: WorkerRow, now_s: float) -> bool:
@@ -115,56 +136,65 @@ def _seems_alive(worker: WorkerRow, now_s: float) -> bool:
     return worker.state == "live" and not has_ended(worker) and now_s - worker.seen_at < SHOWN_S
 
 
-def trial_records(slots: Sequence[Slot], phases: Sequence[Phase]) -> list[TrialRecord]:
+def trial_records(slots: Sequence[Slot]) -> list[TrialRecord]:
     """Give every trial that was begun, in the order of their numbers.
 
     Args:
-        slots: Of a sweep.
-        phases: Of the same.
+        slots: All of a sweep.
     """
-    begun = [slot for slot in slots if slot.trial is not None]
-    heads = {phase.number: phase for phase in phases if phase.stage == "head"}
-    ordered = sorted(begun, key=lambda slot: slot.trial or 0)
-    return [_record(slot, heads.get(slot.number)) for slot in ordered]
+    return [_record(trial) for trial in trials_of(slots)]
 
 
-def _record(slot: Slot, head: Phase | None) -> TrialRecord:
-    detail = slot.detail or {}
+def _record(trial: TrialPhases) -> TrialRecord:
+    head, shown, tuned = trial.head, trial.shown, trial.finetuning
+    detail = shown.detail or {}
+    present = head if tuned is None else tuned
+    phases = [slot for slot in (head, tuned) if slot is not None]
     return TrialRecord(
-        trial=slot.trial or 0,
-        state=slot.state,
-        score=slot.score,
-        clean=slot.clean,
-        shifted=slot.shifted,
+        trial=head.trial or 0,
+        state=head.state,
+        score=shown.score,
+        stage=stage_of(shown),
+        clean=shown.clean,
+        shifted=shown.shifted,
         fold_scores=detail.get("fold_scores", []),
         interval=detail.get("interval"),
         stages=detail.get("epochs", {}),
-        params=slot.params or {},
+        params=shown.params or {},
         summaries=detail.get("summaries", {}),
-        stage_s=detail.get("stage_s", {}),
+        stage_s={k: s for slot in phases for k, s in _stage_s(slot).items()},
         metrics=detail.get("metrics", {}),
-        head_score=None if head is None else head.score,
-        finetuned=None if head is None else head.goes_on,
-        reason=slot.reason,
-        run_id=slot.run_id,
-        worker=slot.worker_id,
-        attempts=slot.claims,
-        started_at=slot.began_at,
-        ended_at=slot.ended_at,
-        device_s=slot.device_s,
+        first_score=head.score,
+        finetuning=None if tuned is None else tuned.state,
+        finetuned_score=None if tuned is None else tuned.score,
+        reason=head.reason,
+        finetuning_reason=None if tuned is None else tuned.reason,
+        run_id=head.run_id,
+        worker=present.worker_id,
+        attempts=sum(slot.claims for slot in phases),
+        started_at=head.began_at,
+        ended_at=present.ended_at,
+        device_s=trial.device_s,
     )
 
 
-def _leader(slot: Slot) -> dict[str, Any]:
+def _stage_s(slot: Slot) -> Mapping[str, float]:
+    found: Mapping[str, float] = (slot.detail or {}).get("stage_s") or {}
+    return found
+
+
+def _leader(trial: TrialPhases) -> dict[str, Any]:
+    slot = trial.shown
     return {
         "trial": slot.trial,
         "score": slot.score,
+        "stage": stage_of(slot),
         "clean": slot.clean,
         "shifted": slot.shifted,
         "interval": (slot.detail or {}).get("interval"),
         "params": dict(slot.params or {}),
         "run_id": slot.run_id,
-        "device_s": slot.device_s,
+        "device_s": trial.device_s,
     }
 
 
@@ -206,17 +236,25 @@ def _budget(
 
 def _seconds_left(
     slots: Sequence[Slot],
-    counts: Mapping[str, int],
+    standing: Standing,
     live: Sequence[WorkerRow],
     budget: Budget,
     everyone: Sequence[WorkerRow],
 ) -> float | None:
-    finished = [slot for slot in slots if slot.state in FINISHED]
-    if not finished:
+    """Estimate from what phases have taken so far; those that were not begun are not known."""
+    if not any(slot.state in FINISHED for slot in slots):
         return None
-    each_s = sum(slot.device_s for slot in finished) / len(finished)
-    # Trials that run are half done on the average.
-    left = each_s * (counts["free"] + counts["running"] / 2) / max(1, len(live))
+    phases: tuple[tuple[Phase, Mapping[str, int]], ...] = (
+        ("head", standing.heads),
+        ("finetune", standing.finetunings),
+    )
+    left = sum(_phase_s(slots, phase, counts) for phase, counts in phases) / max(1, len(live))
     if budget.hours is not None:
         left = min(left, max(0.0, budget.hours - run_hours(everyone)) * 3600)
     return left
+
+
+def _phase_s(slots: Sequence[Slot], phase: Phase, counts: Mapping[str, int]) -> float:
+    took = [slot.device_s for slot in slots if slot.phase == phase and slot.state in FINISHED]
+    # What runs is half done on the average.
+    return sum(took) / max(1, len(took)) * (counts["free"] + counts["running"] / 2)

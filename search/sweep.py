@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from search.storage.records import Budget
 
 
+SHOWN_COLUMNS = (
+    "trial",
+    "state",
+    "score",
+    "stage",
+    "clean",
+    "shifted",
+    "device_s",
+    "reason",
+    "run_id",
+)
+
+
 class Sweep:
     """One search: a data set, a space, an objective, a budget.
 
@@ -192,16 +205,15 @@ class Sweep:
         from search.sweep_file.file_errors import as_input_error
         from search.sweep_file.sections import BudgetSettings
 
-        row = self._row()
         wanted = {"trials": trials, "hours": hours, "gpu_hours": gpu_hours}
         changes = {name: value for name, value in wanted.items() if value is not None}
         try:
-            budget = BudgetSettings.model_validate({**vars(row.budget), **changes})
+            limits = BudgetSettings.model_validate(changes).model_dump(exclude_unset=True)
         except ValidationError as error:
             raise as_input_error(error, BudgetSettings, "the budget") from error
-        self.storage.sweeps.change_budget(row.id, budget.limits)
-        self.file = self.file.model_copy(update={"budget": budget})
-        return budget.limits
+        budget = self.storage.sweeps.change_budget(self._row().id, limits)
+        self.file = self.file.model_copy(update={"budget": BudgetSettings(**vars(budget))})
+        return budget
 
     def status(self) -> SweepStatus:
         """Read how the sweep stands.
@@ -213,8 +225,7 @@ class Sweep:
 
     def trial_records(self) -> list[TrialRecord]:
         """Read every trial that was begun, in the order of their numbers."""
-        slots = self.storage.slots(self._row().id)
-        return trial_records(slots.all(), slots.phases())
+        return trial_records(self.storage.slots(self._row().id).all())
 
     def trials(self) -> "pd.DataFrame":
         """Read every trial that was begun: a row each, parameters as ``params.NAME``."""
@@ -223,8 +234,7 @@ class Sweep:
         rows = []
         for record in self.trial_records():
             params = {f"params.{name}": value for name, value in record.params.items()}
-            fields = ("trial", "state", "score", "clean", "shifted", "device_s", "reason", "run_id")
-            rows.append({name: getattr(record, name) for name in fields} | params)
+            rows.append({name: getattr(record, name) for name in SHOWN_COLUMNS} | params)
         return pd.DataFrame(rows)
 
     def trial(self, number: int) -> TrialRecord:

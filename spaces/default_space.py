@@ -1,6 +1,7 @@
 """The two spaces that have a name: ``default`` for a GPU, ``small`` for what a CPU bears."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from spaces.backbones import BACKBONES
 from spaces.policy_text import takes_strength
@@ -37,6 +38,23 @@ def _learning_rate(optimizer: str, low: float, high: float) -> Dimension:
         log=True,
         when={"optimizer": (optimizer,)},
         label=f"{optimizer}_learning_rate",
+    )
+
+
+def _finetune_learning_rate(optimizer: str, low: float, high: float) -> Dimension:
+    rate = _learning_rate(optimizer, low, high)
+    name = "finetune_learning_rate"
+    return replace(rate, name=name, label=f"{optimizer}_{name}", stage="finetune")
+
+
+def _finetuning() -> Sequence[Dimension]:
+    fraction = _choice("finetune_fraction", 0.1, 0.3, 0.6, 1.0)
+    return (
+        replace(fraction, stage="finetune"),
+        # AdamW's gains were three times as large at 1e-4 to 2e-4 as below 2e-5.
+        _finetune_learning_rate("adamw", 3e-5, 5e-4),
+        _finetune_learning_rate("sgd", 1e-3, 3e-2),
+        _finetune_learning_rate("lion", 1e-5, 1e-4),
     )
 
 
@@ -83,8 +101,7 @@ def _space(*backbones: str) -> Space:
             Dimension("dropout", "float", low=0.0, high=0.5),
             *_optimizer(),
             *_loss(),
-            _choice("finetune_fraction", 0.1, 0.3, 0.6, 1.0),
-            Dimension("finetune_lr_factor", "float", low=1e-3, high=0.3, log=True),
+            *_finetuning(),
         )
     )
 

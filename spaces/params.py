@@ -20,6 +20,8 @@ OptimizerName = Literal["adamw", "sgd", "lion"]
 LossName = Literal["cross_entropy", "focal"]
 ScheduleName = Literal["constant", "cosine"]
 FeaturesName = Literal["last", "deep"]
+FINETUNE_NAMES = ("finetune_fraction", "finetune_learning_rate")
+"""Parameters that no head depends on: what they are is decided when its fine-tuning begins."""
 _HAS_RUN = {"has_run": True}
 
 
@@ -69,10 +71,11 @@ class TrialParams(BaseModel):
     warmup_fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of the cosine schedule's steps in which the rate rises linearly from zero."""
 
-    finetune_fraction: float = Field(default=0.3, ge=0.0, le=1.0)
-    """Share of the backbone's layers, from the top, that fine-tuning unfreezes; 0 skips it."""
-    finetune_lr_factor: float = Field(default=0.1, gt=0.0, le=1.0)
     batch_size: int = Field(default=64, ge=1)
+
+    finetune_fraction: float = Field(default=0.3, ge=0.0, le=1.0)
+    """Share of the backbone's layers, from the top, that fine-tuning unfreezes."""
+    finetune_learning_rate: float = Field(default=1e-4, gt=0.0)
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +108,10 @@ class TrialParams(BaseModel):
     def of_trial(cls, values: Mapping[str, Any]) -> Self:
         """Read the values that a trial ran with, perhaps when more combinations were allowed."""
         return cls.model_validate(values, context=_HAS_RUN)
+
+    def decided_values(self) -> dict[str, Any]:
+        """Give every value, those of fine-tuning only if it has begun."""
+        return self.model_dump(exclude=set(FINETUNE_NAMES) - self.model_fields_set)
 
     @property
     def pair(self) -> tuple[str, ...]:

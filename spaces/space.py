@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from spaces.errors import InputError, unknown_name
-from spaces.params import TrialParams
+from spaces.errors import InputError
+from spaces.params import FINETUNE_NAMES, TrialParams
 from spaces.policy_text import policy_text
 
 Value = str | int | float | bool
@@ -22,7 +22,8 @@ class Dimension:
     included, on a log scale if ``log``). ``when`` maps earlier names to the values under which
     this dimension exists; where it does not exist, the default of TrialParams holds. ``label`` is
     what the sampler calls it, where several dimensions share a name: an ``adamw_learning_rate``
-    and a ``lion_learning_rate`` have ranges of their own and both set ``learning_rate``.
+    and a ``lion_learning_rate`` have ranges of their own and both set ``learning_rate``. ``stage``
+    says when it is drawn: with the trial, or when the fine-tuning of its heads begins.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Dimension:
     log: bool = False
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     label: str = ""
+    stage: Literal["head", "finetune"] = "head"
 
     def __post_init__(self) -> None:
         """Refuse what no sampler could draw from."""
@@ -53,6 +55,13 @@ class Dimension:
     def exists(self, chosen: Mapping[str, Value]) -> bool:
         """Say whether the values chosen so far call for this dimension."""
         return all(chosen.get(name) in values for name, values in self.when.items())
+
+    @property
+    def condition(self) -> str:
+        """Where it exists, in words: ``optimizer is adamw or lion``."""
+        return " and ".join(
+            f"{name} is {' or '.join(map(str, values))}" for name, values in self.when.items()
+        )
 
     def contains(self, value: Value) -> bool:
         """Say whether a sampler could have drawn ``value``."""
@@ -77,7 +86,7 @@ class Space:
     dimensions: Sequence[Dimension]
 
     def draw(self, suggest: Callable[[Dimension], Value]) -> TrialParams:
-        """Ask ``suggest`` for each dimension that exists, in order.
+        """Ask ``suggest`` for each dimension of a head that exists, in order.
 
         Args:
             suggest: Draws one value of the dimension it is given.
@@ -87,9 +96,41 @@ class Space:
         """
         chosen: dict[str, Value] = {}
         for dimension in self.dimensions:
-            if dimension.exists(chosen):
+            if dimension.stage == "head" and dimension.exists(chosen):
                 chosen[dimension.name] = suggest(dimension)
         return TrialParams.model_validate(chosen)
+
+    def draw_finetuning(
+        self, head: TrialParams, suggest: Callable[[Dimension], Value]
+    ) -> TrialParams:
+        """Ask ``suggest`` for what a head leaves open, in order.
+
+        Args:
+            head: From :meth:`draw`.
+            suggest: Draws one value of the dimension it is given.
+
+        Returns:
+            The head's point with fine-tuning's own parameters, checked.
+        """
+        chosen = head.model_dump(exclude_unset=True)
+        # What the space does not draw is from now on as decided as what it does.
+        chosen |= head.model_dump(include=set(FINETUNE_NAMES))
+        for dimension in self.dimensions:
+            if dimension.stage == "finetune" and dimension.exists(chosen):
+                chosen[dimension.name] = suggest(dimension)
+        return TrialParams.model_validate(chosen)
+
+    def head_dimensions(self, head: TrialParams) -> list[Dimension]:
+        """List the dimensions from which a head can have been drawn, in order."""
+        chosen = head.model_dump(exclude_unset=True)
+        return [
+            dimension
+            for dimension in self.dimensions
+            if dimension.stage == "head"
+            and dimension.name in chosen
+            and dimension.exists(chosen)
+            and dimension.contains(chosen[dimension.name])
+        ]
 
     def check_names(self, params: TrialParams) -> None:
         """Refuse a point whose backbone, weights or policy no trial of this space could have.
@@ -107,35 +148,3 @@ class Space:
                 if name == "weights" and value == TrialParams(backbone=params.backbone).weights:
                     continue
                 raise InputError(f"{name} = {value!r} lies outside the sweep's space")
-
-    def labelled(self, point: Mapping[str, Value]) -> dict[str, Value]:
-        """Translate a point, or a part of one, into the labels that the sampler knows.
-
-        Args:
-            point: Values by the names of TrialParams; those left out stay free.
-
-        Returns:
-            Values by label.
-
-        Raises:
-            InputError: If a name is no dimension of this space, or a value lies outside of it.
-        """
-        names = {dimension.name for dimension in self.dimensions}
-        for name in point:
-            if name not in names:
-                raise unknown_name("parameter", name, names, "Widen the space to set it.")
-        return {
-            dimension.label: self._inside(dimension, point[dimension.name])
-            for dimension in self.dimensions
-            if dimension.name in point and dimension.exists({**point})
-        }
-
-    @staticmethod
-    def _inside(dimension: Dimension, value: Value) -> Value:
-        if not dimension.contains(value):
-            known = dimension.choices or (dimension.low, dimension.high)
-            raise InputError(
-                f"{dimension.name} = {value!r} lies outside the space; known: "
-                f"{', '.join(map(str, known))}. Widen the space to try it."
-            )
-        return value

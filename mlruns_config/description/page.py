@@ -18,6 +18,7 @@ PLACEHOLDERS = {
     "work": "`views` or `features`",
     "how": "`made`, `reused` or `streamed`",
     "metric": "a name that MLflow or your own objective gives",
+    "artifact": "a name of the list",
     "path": "where your own objective put the file",
     "whose": "`holdout` (the challenger's) or `champion`",
     "trial": "the number of a trial",
@@ -35,6 +36,9 @@ A sweep is one experiment, under the sweep's name. Each trial is one run in it, 
 between; each promotion is another. The registered models are in MLflow's registry, the best one
 under the alias `{ALIAS_CHAMPION}`. Higher is better for every score; a log loss that serves as the
 sweep's metric enters it negated.
+
+A trial that is fine-tuned goes on in its run, maybe days later: the run is RUNNING again, then
+FINISHED. Only where the fine-tuned network is better, a metric with one value gets a second one.
 
 This page is made from the code: `python -m mlruns_config.description > docs/mlflow.md`.
 """

@@ -15,13 +15,14 @@ from mlruns_config.description.numbers import (
 )
 from mlruns_config.description.origin import ORIGIN_TAGS, Origin
 from mlruns_config.description.specs import ArtifactSpec, MetricSpec, RunDescription, TagSpec
-from mlruns_config.description.trial import TRIAL_PARAMS
+from mlruns_config.description.trial import FINETUNE_PARAMS, TRIAL_PARAMS
 from mlruns_config.description.trial_metrics import SCORE_UNIT, SHARE
 
 Whose = Literal["holdout", "champion"]
 CalibrationRows = Literal["oof", "holdout"]
 Tempered = Literal["before", "after"]
 Verdict = Literal["passed", "failed", "forced"]
+SHARED = "all members share it"
 
 VERDICT_TAGS = (
     TagSpec(names.TAG_GATE, "`passed`, `failed` or `forced`.", "the gate has answered"),
@@ -137,7 +138,10 @@ MEMBERS = ArtifactSpec(
 )
 
 PROMOTION = RunDescription(
-    params=tuple(replace(spec, when="all members share it") for spec in TRIAL_PARAMS),
+    params=(
+        *(replace(spec, when=SHARED) for spec in TRIAL_PARAMS),
+        *(replace(spec, when=f"{spec.when}, and {SHARED}") for spec in FINETUNE_PARAMS),
+    ),
     tags=(
         *ORIGIN_TAGS,
         TagSpec(names.TAG_KIND, "`promotion`; trials have none."),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 ALWAYS = "always"
+FINETUNED = "fine-tuned"
+FINETUNE_ENDED = "fine-tuned, and it has ended"
 
 
 @dataclass(frozen=True)

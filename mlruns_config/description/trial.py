@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlruns_config.description.specs import ArtifactSpec, ParamSpec, RunDescription
+from mlruns_config.description.specs import FINETUNED, ArtifactSpec, ParamSpec, RunDescription
 from mlruns_config.description.trial_metrics import BUILT_IN, TRIAL_METRICS, WHEN_COMPLETE
 from mlruns_config.description.trial_tags import TRIAL_TAGS
 
@@ -28,9 +28,11 @@ TRIAL_PARAMS = (
     ParamSpec("class_weights", "Weight of each class in the loss: `none` or `balanced`."),
     ParamSpec("schedule", "Of the learning rate: `constant` or `cosine`."),
     ParamSpec("warmup_fraction", "Share of the cosine schedule in which the rate rises."),
-    ParamSpec("finetune_fraction", "Share of the backbone that fine-tuning unfreezes."),
-    ParamSpec("finetune_lr_factor", "Learning rate of fine-tuning, as a share of the first one."),
     ParamSpec("batch_size", "Images that a fold's model sees in a step."),
+)
+FINETUNE_PARAMS = (
+    ParamSpec("finetune_fraction", "Share of the backbone that is unfrozen.", FINETUNED),
+    ParamSpec("finetune_learning_rate", "Peak learning rate of fine-tuning.", FINETUNED),
 )
 SWEEP_PARAM = ParamSpec(
     "sweep.{section}.{key}",
@@ -46,24 +48,29 @@ OOF = ArtifactSpec(
 TRIAL_ARTIFACTS = (
     OOF,
     ArtifactSpec("curves.json", "Every curve by epoch and fold, confusion matrices.", BUILT_IN),
-    ArtifactSpec(
-        "fold_heads.npz",
-        "The heads behind the out-of-fold predictions: `fold_{fold}_0`, `fold_{fold}_1` and so on, "
-        "scale and offset of deep features first, then kernel and bias of each layer.",
-        "complete or pruned, built-in objective, the backbone stayed frozen",
-    ),
     ArtifactSpec("learning_curves.png", "The same as a picture.", BUILT_IN),
     ArtifactSpec("confusion_matrix.png", "True classes by predicted ones.", BUILT_IN),
     ArtifactSpec("policy_gallery.jpg", "Some images as the augmentation shows them.", BUILT_IN),
     ArtifactSpec("worst_mistakes.jpg", "The surest wrong answers.", BUILT_IN),
 )
+FOLD_HEADS = ArtifactSpec(
+    "fold_heads.npz",
+    "Weights of each fold's head, those behind the out-of-fold predictions: fine-tuning begins "
+    "with them, and a promotion asks them about turned images.",
+    "a pretrained backbone, built-in objective",
+)
+FINETUNE_ARTIFACT = ArtifactSpec(
+    "finetune/{artifact}",
+    "Any of these of the fine-tuned network, beside those of the heads.",
+    "fine-tuned to the end",
+)
 OWN_ARTIFACT = ArtifactSpec("{path}", "A file of an objective of your own.", "it gives some")
 
 TRIAL = RunDescription(
-    params=(*TRIAL_PARAMS, SWEEP_PARAM),
+    params=(*TRIAL_PARAMS, *FINETUNE_PARAMS, SWEEP_PARAM),
     tags=TRIAL_TAGS,
     metrics=TRIAL_METRICS,
-    artifacts=(*TRIAL_ARTIFACTS, OWN_ARTIFACT),
+    artifacts=(*TRIAL_ARTIFACTS, FOLD_HEADS, FINETUNE_ARTIFACT, OWN_ARTIFACT),
 )
 
 

@@ -20,7 +20,10 @@ SHARE = "share, 0 to 1"
 EPOCH = "epoch; fine-tuning goes on behind the head stage's"
 
 SCORE = MetricSpec(
-    "score", "What the sweep maximises: the mean over the folds.", WHEN_COMPLETE, unit=SCORE_UNIT
+    "score",
+    "What the sweep maximises: the mean over the folds, of the phase that came to more.",
+    WHEN_COMPLETE,
+    unit=SCORE_UNIT,
 )
 CLEAN = MetricSpec(
     "clean",
@@ -40,6 +43,18 @@ FINAL_FOLD_SCORE = MetricSpec(
     "Score of a fold, at the epoch that the other folds choose.",
     WHEN_COMPLETE,
     unit=SCORE_UNIT,
+)
+END_SCORE = MetricSpec(
+    "{stage}/final_score",
+    "What `score` is for the phase that ended in this stage, better or not.",
+    WHEN_COMPLETE,
+    unit=SCORE_UNIT,
+)
+END_CLEAN = MetricSpec(
+    "{stage}/final_clean", "The same for `clean`.", WHEN_COMPLETE, unit=SCORE_UNIT
+)
+END_SHIFTED = MetricSpec(
+    "{stage}/final_shifted", "The same for `shifted`.", SHIFTED.when, unit=SCORE_UNIT
 )
 STAGE_EPOCHS = MetricSpec(
     "{stage}/epochs", "Epochs that a refit trains in this stage.", WHEN_COMPLETE, unit="epochs"
@@ -103,6 +118,9 @@ TRIAL_METRICS = (
     SHIFTED,
     SECONDS,
     FINAL_FOLD_SCORE,
+    END_SCORE,
+    END_CLEAN,
+    END_SHIFTED,
     STAGE_EPOCHS,
     STAGE_SCORE,
     STAGE_FOLD_SCORE,
@@ -140,8 +158,23 @@ def epoch_metrics(
     return named
 
 
+def phase_metrics(found: TrialNumbers, stage: Stage) -> dict[str, float]:
+    """Name what is kept of each phase of a trial, whichever was better.
+
+    Args:
+        found: Its numbers.
+        stage: In which it ended.
+    """
+    own = {name: n for name, n in found.epochs.items() if stage != "finetune" or name == stage}
+    metrics = {END_SCORE.named(stage=stage): found.score, END_CLEAN.named(stage=stage): found.clean}
+    if found.shifted is not None:
+        metrics[END_SHIFTED.named(stage=stage)] = found.shifted
+    metrics |= {STAGE_EPOCHS.named(stage=name): n for name, n in own.items()}
+    return metrics | {STAGE_S.named(stage=name): s for name, s in found.stage_s.items()}
+
+
 def trial_metrics(found: TrialNumbers, *, seconds: float) -> dict[str, float]:
-    """Name all that a trial found.
+    """Name all that a trial found in the phase that its score comes from.
 
     Args:
         found: Its numbers.
@@ -152,8 +185,6 @@ def trial_metrics(found: TrialNumbers, *, seconds: float) -> dict[str, float]:
         metrics[SHIFTED.name] = found.shifted
     for fold, score in enumerate(found.fold_scores):
         metrics[FINAL_FOLD_SCORE.named(fold=fold)] = score
-    metrics |= {STAGE_EPOCHS.named(stage=stage): n for stage, n in found.epochs.items()}
-    metrics |= {STAGE_S.named(stage=stage): s for stage, s in found.stage_s.items()}
     for view, summary in found.summaries.items():
         metrics |= dict(_view_metrics(view, summary))
     metrics |= dict(_sharing_metrics(found.sharing))

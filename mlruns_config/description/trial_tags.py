@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from mlruns_config import names
 from mlruns_config.description.labels import metric_labels
 from mlruns_config.description.origin import ORIGIN_TAGS, Origin
-from mlruns_config.description.specs import TagSpec
+from mlruns_config.description.specs import FINETUNE_ENDED, FINETUNED, TagSpec
 
 TRIAL_TAGS = (
     *ORIGIN_TAGS,
@@ -17,12 +17,36 @@ TRIAL_TAGS = (
     ),
     TagSpec(names.TAG_KEY, "The sweep's id and the trial: one run of MLflow for each."),
     TagSpec(names.TAG_ATTEMPT, "The latest attempt; what earlier ones still say is left out."),
+    TagSpec(
+        names.TAG_FINETUNE_ATTEMPT, "The same of fine-tuning, which counts its own.", FINETUNED
+    ),
     TagSpec(names.TAG_VERSIONS, "JSON: the libraries and scoring rules that scores depend on."),
-    TagSpec(names.TAG_DEVICE, "What the trial was computed on."),
-    TagSpec(names.TAG_WORKER, "The worker that began it."),
+    TagSpec(names.TAG_DEVICE, "What its first stage was computed on."),
+    TagSpec(names.TAG_WORKER, "The worker that ran its first stage."),
     TagSpec(names.TAG_PAIR, "Backbone, weights, features, policy, strength: what is shared."),
-    TagSpec(names.TAG_STATE, "`complete`, `pruned` or `failed`.", "it has ended"),
+    TagSpec(
+        names.TAG_STATE,
+        "`complete`, `pruned` or `failed`; fine-tuning, which comes after, does not change it.",
+        "its first stage has ended",
+    ),
     TagSpec(names.TAG_REASON, "Why it ended early or failed.", "it did"),
+    TagSpec(names.TAG_FINETUNE_DEVICE, "What fine-tuning was computed on.", FINETUNED),
+    TagSpec(names.TAG_FINETUNE_WORKER, "The worker that fine-tuned.", FINETUNED),
+    TagSpec(
+        names.TAG_FINETUNE_STATE,
+        "`complete`, `pruned` or `failed`: of fine-tuning.",
+        FINETUNE_ENDED,
+    ),
+    TagSpec(
+        names.TAG_FINETUNE_REASON,
+        "Why fine-tuning ended early or failed.",
+        "fine-tuned, and it did",
+    ),
+    TagSpec(
+        names.TAG_SCORE_STAGE,
+        "`finetune`: that is where the run's score comes from, not from its first stage.",
+        "fine-tuning was better",
+    ),
     TagSpec(names.TAG_GIT_COMMIT, "Commit of the folder it was started in.", "in a repository"),
     TagSpec(names.TAG_RUN_NAME, "MLflow's own: number, backbone, policy and optimizer."),
 )
@@ -55,10 +79,31 @@ def begun_tags(
 
 
 def ended_tags(state: str, reason: str | None) -> dict[str, str]:
-    """Say how a trial ended.
+    """Say how a trial's first stage ended.
 
     Args:
         state: ``complete``, ``pruned`` or ``failed``.
         reason: Why it did not go on, if it did not.
     """
     return {names.TAG_STATE: state, **({names.TAG_REASON: reason} if reason else {})}
+
+
+def finetuning_begun_tags(*, device: str, worker: str) -> dict[str, str]:
+    """Say where a trial is fine-tuned."""
+    return {names.TAG_FINETUNE_DEVICE: device, names.TAG_FINETUNE_WORKER: worker}
+
+
+def finetuning_ended_tags(state: str, reason: str | None, *, is_better: bool) -> dict[str, str]:
+    """Say how fine-tuning ended.
+
+    Args:
+        state: As for :func:`ended_tags`.
+        reason: The same.
+        is_better: Whether the trial's score is now that of fine-tuning.
+    """
+    tags = {names.TAG_FINETUNE_STATE: state}
+    if reason:
+        tags[names.TAG_FINETUNE_REASON] = reason
+    if is_better:
+        tags[names.TAG_SCORE_STAGE] = "finetune"
+    return tags

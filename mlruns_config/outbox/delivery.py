@@ -3,8 +3,8 @@
 MLflow drops a metric whose key, step, time and value it has; params that are set already are left
 out here; tags, status and artifacts are written over; a data set is linked to a run once.
 
-Of an attempt that a later one has followed, only metrics with a time of the storage are sent: that
-row was written while the attempt held its trial.
+Of an attempt that a later one at its phase has followed, only metrics with a time of the storage
+are sent: that row was written while the attempt held its trial.
 """
 
 import logging
@@ -110,7 +110,7 @@ class Delivery:
                 self._guarded(run, kind, message, partial(self._send_dataset, message))
         elif kind == "finish":
             for message in group:
-                self._runs.end(run, message.body["status"], message.time_ms)
+                self._runs.end(found, run, message.body["status"], message.time_ms)
 
     def _send_dataset(self, message: Message) -> None:
         info = DatasetInfo(**{**message.body, "classes": tuple(message.body["classes"])})

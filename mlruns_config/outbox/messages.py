@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Kind = Literal["open", "params", "tags", "metrics", "dataset", "artifact", "finish"]
+Phase = Literal["head", "finetune"]
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,12 @@ class RunReference:
     run_id: str | None
     """The run to go on with, if it was known when the message was written."""
     attempt: int
-    """Counts up with each claim of the trial: a later attempt takes the run from an earlier one."""
+    """Counts up with each claim of the phase: a later attempt takes the run from an earlier one."""
     began_ms: int
     """When the trial first began, in milliseconds since 1970: where a new run starts."""
+    phase: Phase = "head"
+    """What the message is of: each phase counts its own attempts, and takes nothing from what the
+    other still has to say."""
 
 
 @dataclass(frozen=True)

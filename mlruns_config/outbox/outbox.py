@@ -14,7 +14,7 @@ from typing import Any, Literal
 from mlruns_config.client import check_reachable
 from mlruns_config.dataset import DatasetInfo
 from mlruns_config.outbox.journal import Journal
-from mlruns_config.outbox.messages import Kind, Message, RunReference
+from mlruns_config.outbox.messages import Kind, Message, Phase, RunReference
 from mlruns_config.outbox.ownership import spool_folders
 from mlruns_config.outbox.sender import Sender
 from mlruns_config.outbox.spool import take, take_over
@@ -63,22 +63,25 @@ class Outbox:
         name: str,
         *,
         attempt: int,
+        phase: Phase = "head",
         began_ms: int | None = None,
         run_id: str | None = None,
     ) -> "RunSpool":
         """Begin a run, or go on with it: MLflow gets exactly one run for each key.
 
-        A run that exists keeps its params and metrics. A later attempt than the run's takes it
-        over and sets it to RUNNING; from then on, of what earlier attempts say only metrics with a
-        time of the storage arrive. So whoever ends the run of a worker that died opens it as the
-        attempt after. MLflow cannot take a time of end back: a run that had ended shows it until it
-        ends again.
+        A run that exists keeps its params and metrics. A later attempt at a phase than the run's
+        takes it over and sets it to RUNNING; from then on, of what earlier attempts at that phase
+        say only metrics with a time of the storage arrive. What an earlier phase still says arrives
+        after a later one has begun, but for the run's state. So whoever ends the run of a worker
+        that died opens it as the attempt after. MLflow cannot take a time of end back: a run that
+        had ended shows it until it ends again.
 
         Args:
             experiment: The experiment's name; it is created if it does not exist.
             key: Unique among all trials, such as ``"<sweep id>/<trial number>"``.
             name: What a person reads in the list of runs.
-            attempt: Which claim of the trial this is, as the storage counts them; at least 0.
+            attempt: Which claim of the phase this is, as the storage counts them; at least 0.
+            phase: What this process is to do of the trial.
             began_ms: When the trial first began, in milliseconds since 1970; a run that is new to
                 MLflow starts there. Now, if not given.
             run_id: The run to go on with, if it is known; else it is found by its key.
@@ -89,7 +92,7 @@ class Outbox:
         if not key or any(character in key for character in "'\"`\\\n"):
             raise InputError(f"a run's key must be without quotes and backslashes, got {key!r}")
         began_ms = _now_ms() if began_ms is None else began_ms
-        run = RunReference(experiment, key, name, run_id, attempt, began_ms)
+        run = RunReference(experiment, key, name, run_id, attempt, began_ms, phase)
         spool = RunSpool(self._journal, run)
         spool.write("open", {}, durable=True)
         self._sender.notify()

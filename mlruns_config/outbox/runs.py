@@ -1,4 +1,4 @@
-"""Exactly one run of MLflow for each key, in the hands of the latest attempt at its trial."""
+"""Exactly one run of MLflow for each key, in the hands of the latest attempt at each phase."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,14 +10,16 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from mlruns_config.client import find_or_create_experiment
-from mlruns_config.names import TAG_ATTEMPT, TAG_KEY
-from mlruns_config.outbox.messages import RunReference
+from mlruns_config.names import TAG_ATTEMPT, TAG_FINETUNE_ATTEMPT, TAG_KEY
+from mlruns_config.outbox.messages import Phase, RunReference
 from mlruns_config.settings import TrackingSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+_ATTEMPT_TAGS: dict[Phase, str] = {"head": TAG_ATTEMPT, "finetune": TAG_FINETUNE_ATTEMPT}
+"""In the order of the phases."""
 _logger = logging.getLogger(__name__)
 
 
@@ -74,7 +76,8 @@ class RunFinder:
     def holding(self, run: RunReference) -> Iterator["Run | None"]:
         """Keep other attempts from the run while the block writes to it.
 
-        The first message of an attempt takes the run over and sets it to RUNNING.
+        The first message of an attempt takes the run over and sets it to RUNNING, if no later phase
+        has begun.
 
         Yields:
             The run as it was when it was looked at, or None if a later attempt has it: then
@@ -84,16 +87,18 @@ class RunFinder:
             if self._seen is None or self._seen[0] != run:
                 self._seen = (run, self._look(run))
             found = self._seen[1]
-            yield found if _attempt(found) <= run.attempt else None
+            yield found if _attempt(found, run.phase) <= run.attempt else None
 
     def is_held(self, run: RunReference) -> bool:
         """Say whether no later attempt has begun, taking the run over if need be."""
         with self.holding(run) as found:
             return found is not None
 
-    def end(self, run: RunReference, status: str, time_ms: int) -> None:
-        """Set the last status of an attempt that holds the run."""
-        run_id = self.run_id(run)
+    def end(self, found: "Run", run: RunReference, status: str, time_ms: int) -> None:
+        """Set the last status of an attempt that holds the run, if no later phase has begun."""
+        if _is_followed(found, run.phase):
+            return
+        run_id = found.info.run_id
         if status == "SCHEDULED":
             self._client.update_run(run_id, status=status)  # It goes on later: no time of end.
         else:
@@ -102,15 +107,15 @@ class RunFinder:
     def _look(self, run: RunReference) -> "Run":
         """Read the run, which loads all that it has; take it over if it is an earlier attempt's."""
         found = self._client.get_run(self.run_id(run))
-        if _attempt(found) < run.attempt:
+        if _attempt(found, run.phase) < run.attempt:
             self._take_over(found, run)
         return found
 
     def _take_over(self, found: "Run", run: RunReference) -> None:
         # In this order: after a crash in between, the next try comes here again.
-        if found.info.status != "RUNNING":
+        if found.info.status != "RUNNING" and not _is_followed(found, run.phase):
             self._client.update_run(found.info.run_id, status="RUNNING")
-        self._client.set_tag(found.info.run_id, TAG_ATTEMPT, str(run.attempt))
+        self._client.set_tag(found.info.run_id, _ATTEMPT_TAGS[run.phase], str(run.attempt))
 
     def _given(self, run: RunReference) -> str | None:
         if run.run_id is None:
@@ -138,10 +143,17 @@ class RunFinder:
         )
         if found:
             return str(found[0].info.run_id)
-        tags = {TAG_KEY: run.key, TAG_ATTEMPT: str(run.attempt)}
+        tags = {TAG_KEY: run.key, _ATTEMPT_TAGS[run.phase]: str(run.attempt)}
         made = self._client.create_run(experiment_id, run.began_ms, tags, run_name=run.name)
         return str(made.info.run_id)
 
 
-def _attempt(run: "Run") -> int:
-    return int(run.data.tags.get(TAG_ATTEMPT, "-1"))
+def _attempt(run: "Run", phase: Phase) -> int:
+    return int(run.data.tags.get(_ATTEMPT_TAGS[phase], "-1"))
+
+
+def _is_followed(found: "Run", phase: Phase) -> bool:
+    """Say whether a later phase than this one has begun."""
+    phases = list(_ATTEMPT_TAGS)
+    later = phases[phases.index(phase) + 1 :]
+    return any(_ATTEMPT_TAGS[each] in found.data.tags for each in later)

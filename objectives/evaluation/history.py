@@ -85,6 +85,14 @@ class History:
                 self._chosen[fold] = _Chosen(len(self.epochs) - 1, by_others, outcome)
         return record
 
+    def score(self, fold: int, outcome: FoldOutcome) -> float:
+        """Give the sweep's score of what a fold predicted; nothing is kept."""
+        shifted = outcome.shifted
+        return self._selected(
+            self._score(fold, outcome.clean),
+            None if shifted is None else self._score(fold, shifted),
+        )
+
     def chosen_at_last(self) -> list[int]:
         """Name the folds for which the last epoch is the best so far."""
         last = len(self.epochs) - 1

@@ -16,14 +16,23 @@ class Network:
     """``model`` maps float pixels of 0 to 255 to logits; the other parts are parts of it."""
 
     model: keras.Model
+    body: keras.Model
+    """From what ``model`` reads to what its classifier reads: in between, training drops out."""
     backbone: keras.Model
     """From pixels to the last feature map; its layers are those of ``model``."""
     features: FeaturesName
+    hidden: keras.Model
+    """From features, ``(batch, width)``, to what the classifier reads."""
     head: keras.Model
-    """From features, ``(batch, width)``, to logits."""
+    """From features to logits."""
     head_layers: tuple[keras.layers.Layer, ...]
     """What standardises deep features, the dense layer, if there is one, then the classifier: as in
     a head's weights, two arrays each."""
+
+    @property
+    def classifier(self) -> keras.layers.Layer:
+        """The last layer."""
+        return self.head_layers[-1]
 
     def set_head(self, weights: Sequence[np.ndarray]) -> None:
         """Put the weights of one fused head into the network."""
@@ -38,7 +47,12 @@ class Network:
         """
         top = trained_part(self.backbone, self.features, cut)
         inputs = keras.Input(top.input_shape[1:])
-        return replace(self, model=keras.Model(inputs, self.head(top(inputs))))
+        features = top(inputs)
+        return replace(
+            self,
+            model=keras.Model(inputs, self.head(features)),
+            body=keras.Model(inputs, self.hidden(features)),
+        )
 
 
 def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: int) -> Network:
@@ -48,7 +62,7 @@ def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: i
         params: The trial's parameters.
         image_px: Edge of the square input in pixels.
         n_classes: Number of classes.
-        seed: Of the random weights and the dropout.
+        seed: Of the random weights.
 
     Returns:
         The network, every layer of its backbone trainable.
@@ -56,15 +70,18 @@ def build_network(params: TrialParams, *, image_px: int, n_classes: int, seed: i
     keras.utils.set_random_seed(seed % 2**32)
     backbone = build_backbone(params.backbone, params.weights, image_px)
     whole = frozen_part(backbone, params.features, None)
-    head, layers = _head(params, whole.output_shape[1], n_classes, seed)
+    hidden, head, layers = _head(params, whole.output_shape[1], n_classes)
     inputs = keras.Input((image_px, image_px, 3))
-    model = keras.Model(inputs, head(whole(inputs)), name=f"{backbone.name}_classifier")
-    return Network(model, backbone, params.features, head, layers)
+    features = whole(inputs)
+    model = keras.Model(inputs, head(features), name=f"{backbone.name}_classifier")
+    body = keras.Model(inputs, hidden(features))
+    return Network(model, body, backbone, params.features, hidden, head, layers)
 
 
 def _head(
-    params: TrialParams, width: int, n_classes: int, seed: int
-) -> tuple[keras.Model, tuple[keras.layers.Layer, ...]]:
+    params: TrialParams, width: int, n_classes: int
+) -> tuple[keras.Model, keras.Model, tuple[keras.layers.Layer, ...]]:
+    """Build the head, to what the classifier reads and whole; dropout is the training step's."""
     inputs = keras.Input((width,), dtype="float32")
     layers: list[keras.layers.Layer] = []
     x = inputs
@@ -74,10 +91,10 @@ def _head(
     if params.dense_units:
         layers.append(keras.layers.Dense(params.dense_units, activation="relu"))
         x = layers[-1](x)
-    x = keras.layers.Dropout(params.dropout, seed=seed % 2**31)(x)
     # Logits in float32 also where the backbone computes in float16.
     layers.append(keras.layers.Dense(n_classes, dtype="float32", name="classifier"))
-    return keras.Model(inputs, layers[-1](x), name="head"), tuple(layers)
+    logits = layers[-1](x)
+    return keras.Model(inputs, x), keras.Model(inputs, logits, name="head"), tuple(layers)
 
 
 def _standardise(width: int) -> keras.layers.Layer:

@@ -13,10 +13,9 @@ from typing import Any
 import keras
 
 from objectives.networks.cuts import narrow_places
+from objectives.settings import MOST_FEATURES
 from spaces.params import FeaturesName
 
-LARGEST_WIDTH = 8192
-"""Most numbers of one image: the cap on the width of all taps together."""
 TAPS_VERSION = 1
 """Of the rules by which taps are chosen."""
 
@@ -43,7 +42,7 @@ def find_taps(backbone: keras.Model, features: FeaturesName) -> tuple[Tap, ...]:
     from a depthwise convolution, whose input has the same channels and is read already. A map with
     fewer places than the last one, as inside of a squeeze-and-excitation block, is none of them.
 
-    Above ``LARGEST_WIDTH`` numbers taps are left out: the output stays, then come the last map of
+    Above ``MOST_FEATURES`` numbers taps are left out: the output stays, then come the last map of
     each resolution, then those through which everything passes (the ends of blocks), then the
     others. Of the first kind that does not fit as a whole every second is taken, or every third
     and so on, counted from the top, and of the kinds after it none.
@@ -59,7 +58,7 @@ def find_taps(backbone: keras.Model, features: FeaturesName) -> tuple[Tap, ...]:
         return (last,)
     inner = [Tap(places[key], t) for key, t in _read_by_kernels(backbone, places).items()]
     inner = [tap for tap in inner if tap.place < last.place]
-    return (*_capped(inner, narrow_places(backbone), LARGEST_WIDTH - last.width), last)
+    return (*_capped(inner, narrow_places(backbone), MOST_FEATURES - last.width), last)
 
 
 def pooled(taps: Sequence[Tap]) -> list[Any]:

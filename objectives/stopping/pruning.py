@@ -32,7 +32,7 @@ def percentile_rule(name: PrunerName, *, epochs: int) -> PercentileRule | None:
 
     Args:
         name: As the sweep file names it.
-        epochs: The most epochs of a trial, over all its stages.
+        epochs: The most epochs of the stage in which trials are compared.
     """
     if name not in _KEPT_PERCENT:
         return None

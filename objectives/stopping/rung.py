@@ -1,21 +1,28 @@
-"""Which trials are worth fine-tuning: the best share of those seen after the first stage."""
+"""Which finished heads are fine-tuned: the best share of them, the best first."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 
 
-def enters_rung(score: float, others: Sequence[float], *, top: float) -> bool:
-    """Say whether a score is in the top share of all scores seen so far, itself included.
+def next_of_top(scores: Mapping[int, float], begun: Collection[int], *, top: float) -> int | None:
+    """Pick the head that is fine-tuned next.
 
-    Of n scores, ``max(1, ceil(top * n))`` are in the top; equal scores share the better rank. So
-    the first trial always enters, and with ``top = 0.25`` the second to fourth only as the best so
-    far: like the asynchronous halving of Li et al. 2020, arXiv:1810.05934, nobody waits.
+    Of n finished heads ``max(1, ceil(top * n))`` are fine-tuned. Those that were begun count,
+    however they ended and whatever finished since; so nobody has to wait for heads that still run,
+    and more heads later are more to fine-tune.
 
     Args:
-        score: Higher is better.
-        others: Scores of the other trials at this stage.
-        top: Share that enters, above 0 to 1.
+        scores: Of all finished heads, by any numbers; higher is better.
+        begun: Those whose fine-tuning was begun.
+        top: Share that is fine-tuned, above 0 to 1.
+
+    Returns:
+        The best that was not begun, of equal ones the one with the lowest number; None if the
+        share is used up, or none is left.
     """
-    rank = 1 + sum(other > score for other in others)
     # 0.1 * 30 is 3.0000000000000004: a share that is meant to be whole stays whole.
-    return rank <= max(1, math.ceil(top * (len(others) + 1) - 1e-9))
+    allowed = max(1, math.ceil(top * len(scores) - 1e-9))
+    left = [number for number in scores if number not in begun]
+    if not left or len(begun) >= allowed:
+        return None
+    return min(left, key=lambda number: (-scores[number], number))

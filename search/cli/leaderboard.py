@@ -18,7 +18,16 @@ def leaderboard(entries: Iterable[Document]) -> Table:
         entries: The ``leaderboard`` of a status document.
     """
     table = new_table(
-        "rank", "trial", "score", "clean", "shifted", "backbone", "policy", "optimizer", "time"
+        "rank",
+        "trial",
+        "score",
+        "clean",
+        "shifted",
+        "stage",
+        "backbone",
+        "policy",
+        "optimizer",
+        "time",
     )
     for rank, entry in enumerate(entries, start=1):
         params = entry["params"]
@@ -28,6 +37,7 @@ def leaderboard(entries: Iterable[Document]) -> Table:
             number(entry["score"]),
             number(entry.get("clean")),
             number(entry.get("shifted")),
+            str(entry.get("stage", "-")),
             str(params.get("backbone", "-")),
             policy_with_strength(params),
             str(params.get("optimizer", "-")),

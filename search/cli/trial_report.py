@@ -36,6 +36,7 @@ def _facts(document: Document) -> Table:
     facts = Table.grid(padding=(0, 2))
     rows = {
         "score": _scores(document),
+        "phases": _phases(document),
         "selected": _selected(document),
         "folds": fold_scores(document.get("fold_scores")),
         "epochs": ", ".join(f"{s} {n}" for s, n in (document.get("stages") or {}).items()),
@@ -44,6 +45,7 @@ def _facts(document: Document) -> Table:
         ),
         "cost": duration(document.get("device_s")),
         "reason": document.get("reason"),
+        "fine-tuning": document.get("finetuning_reason"),
         "MLflow": document.get("run_url"),
     }
     for name, value in rows.items():
@@ -60,7 +62,17 @@ def _selected(document: Document) -> str | None:
 
 def _scores(document: Document) -> str:
     parts = ", ".join(f"{k} {number(document.get(k))}" for k in ("clean", "shifted"))
-    return f"{number(document.get('score'))} ({parts})"
+    stage = f", stage {document['stage']}" if document.get("stage") else ""
+    return f"{number(document.get('score'))} ({parts}{stage})"
+
+
+def _phases(document: Document) -> str:
+    """Say what each phase came to, once there are two."""
+    state = document.get("finetuning")
+    if state is None:
+        return ""
+    tuned = f"fine-tuned {number(document.get('finetuned_score'))} ({state})"
+    return f"heads {number(document.get('first_score'))}, {tuned}"
 
 
 def _pairs(heading: str, values: Document) -> Table:

@@ -7,13 +7,14 @@ from typing import cast
 from objectives.records import Stage
 from search.storage.records import Slot
 from search.trial_detail import TrialDetail
+from search.trial_phases import leaders, trials_of
 from spaces.errors import InputError
 from spaces.params import TrialParams
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a refit needs to know of a finished trial."""
+    """What a refit needs to know of a finished trial: of the phase that its score comes from."""
 
     slot: Slot
     params: TrialParams
@@ -35,14 +36,13 @@ def finished_candidates(slots: Sequence[Slot], sweep: str) -> list[Candidate]:
     Raises:
         InputError: If there is none.
     """
-    finished = [slot for slot in slots if slot.state == "done" and slot.score is not None]
+    finished = leaders(trials_of(slots))
     if not finished:
         raise InputError(
             f"no trial of {sweep} is finished, so there is none to promote; run 'foldsweep launch' "
             "first."
         )
-    ranked = sorted(finished, key=lambda slot: -cast(float, slot.score))
-    return [_candidate(slot) for slot in ranked]
+    return [_candidate(each.shown) for each in finished]
 
 
 def find_candidate(slots: Sequence[Slot], sweep: str, trial: int) -> Candidate:
@@ -53,11 +53,12 @@ def find_candidate(slots: Sequence[Slot], sweep: str, trial: int) -> Candidate:
     """
     finished = {candidate.trial: candidate for candidate in finished_candidates(slots, sweep)}
     if trial not in finished:
-        state = next(
-            (f"is {slot.state}" for slot in slots if slot.trial == trial), "does not exist"
-        )
+        states = {each.head.trial: f"is {each.head.state}" for each in trials_of(slots)}
         numbers = ", ".join(map(str, sorted(finished)))
-        raise InputError(f"trial {trial} of {sweep} {state}; finished are: {numbers}.")
+        raise InputError(
+            f"trial {trial} of {sweep} {states.get(trial, 'does not exist')}; finished are: "
+            f"{numbers}."
+        )
     return finished[trial]
 
 

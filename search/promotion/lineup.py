@@ -1,6 +1,6 @@
 """Who answers: the trials that a promotion refits, and how much each of them counts."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from objectives.ensembles.choosing import Choice, EnsembleSize, choose
@@ -10,6 +10,7 @@ from search.open_sweep import OpenSweep
 from search.promotion.candidate import Candidate, find_candidate, finished_candidates
 from search.promotion.predictions import Gathered, gather_predictions
 from search.promotion.turning import Turner
+from search.storage.records import Slot
 from spaces.errors import InputError
 
 MAX_CANDIDATES = 60
@@ -59,6 +60,7 @@ class Lineup:
 def choose_lineup(
     opened: OpenSweep,
     *,
+    slots: Sequence[Slot],
     trial: int | None,
     size: EnsembleSize,
     on_progress: Callable[[str], None],
@@ -67,6 +69,7 @@ def choose_lineup(
 
     Args:
         opened: The sweep.
+        slots: Its slots, or those of the trials to choose from.
         trial: The number of the one that is to answer alone; None leaves it to ``size``.
         size: As :func:`objectives.ensembles.choosing.choose` takes it.
         on_progress: Hears what is being done.
@@ -80,7 +83,7 @@ def choose_lineup(
             f"--trial {trial} answers by itself, and --ensemble {size} asks for several trials; "
             "leave one of them out."
         )
-    candidates = _candidates(opened, trial, size)
+    candidates = _candidates(opened, slots, trial, size)
     gathered = gather_predictions(opened, candidates, on_progress)
     if not gathered.candidates:
         return Lineup((Member(candidates[0]),), left_out=gathered.left_out)
@@ -95,9 +98,11 @@ def choose_lineup(
     return _lineup(gathered, choice, turner.turned)
 
 
-def _candidates(opened: OpenSweep, trial: int | None, size: EnsembleSize) -> list[Candidate]:
+def _candidates(
+    opened: OpenSweep, slots: Sequence[Slot], trial: int | None, size: EnsembleSize
+) -> list[Candidate]:
     """Give the trials to choose from, the best first; see that the space has what they name."""
-    slots, sweep = opened.slots.all(), opened.file.sweep
+    sweep = opened.file.sweep
     if trial is not None:
         candidates = [find_candidate(slots, sweep, trial)]
     else:

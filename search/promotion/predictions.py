@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlruns_config.description.trial import OOF
+from mlruns_config.description.trial import FINETUNE_ARTIFACT, OOF
 from mlruns_config.registry.promotion_run import read_artifact
 from objectives.ensembles.table import OofTable
 from search.oof_file import OutOfFold, read_oof
@@ -69,7 +69,9 @@ def trial_file(opened: OpenSweep, candidate: Candidate, name: str, scratch: Path
     here = opened.trial_folder(candidate.slot) / name
     if here.is_file():
         return here
-    return read_artifact(opened.tracking, candidate.slot.run_id or "", name, scratch)
+    is_head = candidate.slot.phase == "head"
+    kept_as = name if is_head else FINETUNE_ARTIFACT.named(artifact=name)
+    return read_artifact(opened.tracking, candidate.slot.run_id or "", kept_as, scratch)
 
 
 def _read(opened: OpenSweep, candidate: Candidate) -> OutOfFold:

@@ -85,7 +85,13 @@ def promote(
     tools = Tools(refit or own_refit, views or own_views(opened), on_progress or say_nothing)
     with orderly_interruption():
         holdout, champion = _meet(opened, target)
-        lineup = choose_lineup(opened, trial=trial, size=ensemble, on_progress=tools.say)
+        lineup = choose_lineup(
+            opened,
+            slots=opened.slots.all(),
+            trial=trial,
+            size=ensemble,
+            on_progress=tools.say,
+        )
         with open_run(opened, lineup) as run:
             return _Promotion(opened, lineup, target, tools, run).go(holdout, champion)
 

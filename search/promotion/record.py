@@ -48,10 +48,6 @@ class CurveReporter:
         self.say(f"refitting trial {self.trial}: {stage}, epoch {epoch + 1}, loss {loss:.4f}")
         return True
 
-    def enters_finetuning(self, head_score: float) -> bool:  # noqa: ARG002
-        """Go on: the folds decided how long a refit trains."""
-        return True
-
 
 @contextmanager
 def open_run(opened: OpenSweep, lineup: Lineup) -> Iterator[PromotionRun]:
@@ -94,17 +90,17 @@ def _describe(run: PromotionRun, opened: OpenSweep, lineup: Lineup) -> None:
 
 def shared_params(lineup: Lineup) -> dict[str, Any]:
     """Give the parameters that all members have in common: of a single trial, all."""
-    first, *others = (member.candidate.params.model_dump() for member in lineup.members)
+    first, *others = (member.candidate.params.decided_values() for member in lineup.members)
     return {
         name: value
         for name, value in first.items()
-        if all(other[name] == value for other in others)
+        if all(name in other and other[name] == value for other in others)
     }
 
 
 def _members_json(lineup: Lineup) -> dict[str, Any]:
     document = lineup_json(lineup)
-    params = [member.candidate.params.model_dump() for member in lineup.members]
+    params = [member.candidate.params.decided_values() for member in lineup.members]
     members = zip(document["members"], params, strict=True)
     return {**document, "members": [{**member, "params": point} for member, point in members]}
 

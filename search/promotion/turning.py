@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from objectives.ensembles.nested import Tables
 from objectives.ensembles.symmetries import Symmetry
 from objectives.ensembles.table import OofTable, Probabilities
-from objectives.fold_heads import FILE_NAME, read_fold_heads
+from objectives.fold_heads import NAME, read_heads
 from objectives.records import Stage
 from search.open_sweep import OpenSweep
 from search.promotion.candidate import Candidate
 from search.promotion.predictions import Gathered, trial_file
-from spaces.errors import InputError
 
 if TYPE_CHECKING:
     from objectives.turned_predictions import FoldHeads
@@ -57,15 +56,12 @@ class Turner:
             return None
         from objectives.turned_predictions import FoldHeads
 
+        n_folds = self._opened.prepared.splits.n_folds
         with tempfile.TemporaryDirectory() as scratch:
-            path = trial_file(self._opened, candidate, FILE_NAME, Path(scratch))
-            if path is None:
-                return None
-            try:
-                heads = read_fold_heads(path, self._opened.prepared.splits.n_folds)
-            except InputError as error:
-                self._say(f"trial {candidate.trial} is not turned: {error}")
-                return None
+            path = trial_file(self._opened, candidate, NAME, Path(scratch))
+            heads = None if path is None else read_heads(path.parent)
+        if heads is None or heads.keys() != set(range(n_folds)):
+            return None
         return FoldHeads(candidate.params, heads)
 
     def _ask(self, group: Mapping[int, "FoldHeads"]) -> dict[int, Mapping[Symmetry, Probabilities]]:
@@ -87,10 +83,6 @@ class _Unheard:
     """The reporter of a context in which nothing is trained."""
 
     def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:  # noqa: ARG002
-        """Go on."""
-        return True
-
-    def enters_finetuning(self, head_score: float) -> bool:  # noqa: ARG002
         """Go on."""
         return True
 

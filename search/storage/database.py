@@ -11,21 +11,11 @@ from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 
+from search.storage.postgresql import connecting
 from search.storage.retrying import Retrying
 
 SQLITE_BUSY_S = 20
 LOCK_POLL_S = 0.05
-# A server that has gone without a word is noticed after some 10 s, whatever was being asked.
-_POSTGRESQL = {
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    "options": "-c statement_timeout=30000 -c lock_timeout=20000 "
-    "-c idle_in_transaction_session_timeout=60000",
-}
 T = TypeVar("T")
 
 
@@ -112,9 +102,7 @@ def engine_options(url: URL) -> Mapping[str, Any]:
     """Give what every connection is opened with, Optuna's too."""
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": SQLITE_BUSY_S}}
-    # A person's own settings in the URL win.
-    own = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
-    return {"connect_args": own, "pool_pre_ping": True, "pool_timeout": 20}
+    return {"creator": connecting(url), "pool_pre_ping": True, "pool_timeout": 20}
 
 
 def synchronise_normally(connection: Any, _record: Any) -> None:

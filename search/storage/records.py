@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from objectives.records import Phase
 from spaces.errors import FoldsweepError
 
 SlotState = Literal["free", "running", "done", "pruned", "failed"]
@@ -49,10 +50,12 @@ class SweepRow:
 
 @dataclass(frozen=True)
 class Slot:
-    """One trial of a budget, as it was when it was read."""
+    """One phase of one trial of a budget, as it was when it was read."""
 
     sweep_id: str
     number: int
+    """The same in both phases."""
+    phase: Phase
     state: SlotState
     worker_id: str | None
     attempt: int
@@ -61,12 +64,17 @@ class Slot:
     losses: int
     """Attempts whose worker died or crashed."""
     trial: int | None
+    """Optuna's number in the study of heads, which people see."""
+    study_trial: int | None
+    """Optuna's number in the study of the phase."""
     run_id: str | None
     params: Mapping[str, Any] | None
     score: float | None
     clean: float | None
     shifted: float | None
     detail: Mapping[str, Any] | None
+    goes_on: bool
+    """Whether its trial may be fine-tuned."""
     reason: str | None
     told: bool
     spooled: str | None
@@ -82,15 +90,19 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Phase:
-    """A stage that a trial has ended, with the score that it had then."""
+class Standing:
+    """How far the trials of a sweep are: all that decides what is run next."""
 
-    sweep_id: str
-    number: int
-    stage: str
-    score: float
-    goes_on: bool
-    ended_at: float
+    heads: Mapping[str, int]
+    """Counts by state."""
+    finetunings: Mapping[str, int]
+    """Counts by state of those that were begun."""
+    scores: Mapping[int, float]
+    """Of the heads that are done, by slot."""
+    worthy: Mapping[int, float]
+    """Of these, the ones that may be fine-tuned."""
+    begun: frozenset[int]
+    """Slots whose fine-tuning was begun, however it goes."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ class EpochRow:
 
     sweep_id: str
     number: int
+    phase: Phase
     stage: str
     epoch: int
     folds: str

@@ -1,29 +1,34 @@
-"""The slots of a sweep: one for each trial of the budget, claimed by one worker at a time."""
+"""The slots of a sweep: one for each phase of a trial, claimed by one worker at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from objectives.records import Phase
 from search.storage.columns import now_s
 from search.storage.database import Database
 from search.storage.records import (
     FINISHED,
     EpochRow,
-    Phase,
     Slot,
     SlotLostError,
     SlotState,
+    Standing,
     WorkerRow,
 )
-from search.storage.tables import epochs, phases, slots, workers
+from search.storage.standing import read_standing
+from search.storage.tables import epochs, slots, sweeps, workers
 
 MAX_LOSSES = 3
 
 
 class Slots:
     """The slots of one sweep. Every write of a worker carries its attempt, and a late one fails.
+
+    A trial has a slot for each phase that it has begun, with a number that both share: what becomes
+    of the second leaves the first as it is.
 
     Args:
         database: Where the tables live.
@@ -36,27 +41,26 @@ class Slots:
         self._mine = slots.c.sweep_id == sweep_id
 
     def all(self) -> Sequence[Slot]:
-        """Read every slot, in the order of their numbers."""
-        query = select(slots).where(self._mine).order_by(slots.c.number)
+        """Read every slot, in the order of their numbers, heads before their fine-tuning."""
+        order = (slots.c.number, slots.c.phase.desc())
+        query = select(slots).where(self._mine).order_by(*order)
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return [Slot(**row._mapping) for row in rows]
 
-    def one(self, number: int) -> Slot:
-        """Read the slot of a number that is known to exist."""
-        query = select(slots).where(self._mine, slots.c.number == number)
+    def one(self, number: int, phase: Phase = "head") -> Slot:
+        """Read a slot that is known to exist."""
+        query = select(slots).where(self._of(number, phase))
         row = self._database.read(lambda connection: connection.execute(query).one())
         return Slot(**row._mapping)
 
-    def counts(self) -> dict[str, int]:
-        """Count the slots by state."""
-        query = (
-            select(slots.c.state, func.count().label("slots"))
-            .where(self._mine)
-            .group_by(slots.c.state)
-        )
-        rows = self._database.read(lambda connection: connection.execute(query).all())
-        found = {row.state: row.slots for row in rows}
-        return {state: found.get(state, 0) for state in ("free", "running", *FINISHED)}
+    def counts(self, phase: Phase = "head") -> Mapping[str, int]:
+        """Count the slots of a phase by state."""
+        standing = self.standing()
+        return standing.heads if phase == "head" else standing.finetunings
+
+    def standing(self) -> Standing:
+        """Read how far the trials are."""
+        return self._database.read(lambda connection: read_standing(connection, self._sweep_id))
 
     def unsaid(self) -> Sequence[Slot]:
         """Read those whose ending Optuna or MLflow may not know, or MLflow that they wait."""
@@ -84,12 +88,6 @@ class Slots:
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return [Slot(**row._mapping) for row in rows]
 
-    def phases(self) -> Sequence[Phase]:
-        """Read every stage that a trial of this sweep has ended."""
-        query = select(phases).where(phases.c.sweep_id == self._sweep_id)
-        rows = self._database.read(lambda connection: connection.execute(query).all())
-        return [Phase(**row._mapping) for row in rows]
-
     def epochs(self, number: int) -> Sequence[EpochRow]:
         """Read every epoch of one trial, in the order in which they were recorded."""
         query = (
@@ -101,48 +99,93 @@ class Slots:
         return [EpochRow(**row._mapping) for row in rows]
 
     def claim(self, worker_id: str) -> Slot | None:
-        """Take a free slot, one that was begun before others; None if there is none.
+        """Take a head that waits, one that was begun before others; None if there is none.
 
         A worker holds one slot at a time: if it holds one already, it is given that.
         """
+
+        def take(connection: Connection) -> Slot | None:
+            return self._held_by(connection, worker_id) or self._take(connection, worker_id, "head")
+
+        return self._database.write(take)
+
+    def claim_finetuning(
+        self,
+        worker_id: str,
+        pick: Callable[[Mapping[int, float], Collection[int]], int | None],
+    ) -> Slot | None:
+        """Take a fine-tuning that waits, or begin one; None if there is none.
+
+        Args:
+            worker_id: As for :meth:`claim`.
+            pick: Names the slot to begin with, of the scores of those that may be and of those that
+                were; nobody else picks at the same time.
+        """
+
+        def take(connection: Connection) -> Slot | None:
+            # Whoever begins one at the same time waits here.
+            lock = select(sweeps.c.id).where(sweeps.c.id == self._sweep_id).with_for_update()
+            connection.execute(lock)
+            waiting = self._held_by(connection, worker_id) or self._take(
+                connection, worker_id, "finetune"
+            )
+            if waiting is not None:
+                return waiting
+            standing = read_standing(connection, self._sweep_id)
+            number = pick(standing.worthy, standing.begun)
+            if number is None:
+                return None
+            self._enter_finetuning(connection, number)
+            return self._take(connection, worker_id, "finetune")
+
+        return self._database.write(take)
+
+    def _held_by(self, connection: Connection, worker_id: str) -> Slot | None:
         held = (self._mine, slots.c.state == "running", slots.c.worker_id == worker_id)
+        row = connection.execute(select(slots).where(*held)).one_or_none()
+        return None if row is None else Slot(**row._mapping)
+
+    def _take(self, connection: Connection, worker_id: str, phase: Phase) -> Slot | None:
         free = (
             select(slots.c.number)
-            .where(self._mine, slots.c.state == "free")
+            .where(self._mine, slots.c.phase == phase, slots.c.state == "free")
             # False comes before True: a trial that was lost or given back goes first.
             .order_by(slots.c.trial.is_(None), slots.c.number)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-
-        def take(connection: Connection) -> Slot | None:
-            already = connection.execute(select(slots).where(*held)).one_or_none()
-            if already is not None:
-                return Slot(**already._mapping)
-            number = connection.execute(free).scalar()
-            if number is None:
-                return None
-            this = (self._mine, slots.c.number == number)
-            connection.execute(
-                update(slots)
-                .where(*this)
-                .values(
-                    state="running",
-                    worker_id=worker_id,
-                    attempt=slots.c.attempt + 1,
-                    began_at=func.coalesce(slots.c.began_at, now_s()),
-                    claimed_at=now_s(),
-                    ended_at=None,
-                )
+        number = connection.execute(free).scalar()
+        if number is None:
+            return None
+        this = self._of(number, phase)
+        connection.execute(
+            update(slots)
+            .where(this)
+            .values(
+                state="running",
+                worker_id=worker_id,
+                attempt=slots.c.attempt + 1,
+                began_at=func.coalesce(slots.c.began_at, now_s()),
+                claimed_at=now_s(),
+                ended_at=None,
             )
-            return Slot(**connection.execute(select(slots).where(*this)).one()._mapping)
+        )
+        return Slot(**connection.execute(select(slots).where(this)).one()._mapping)
 
-        return self._database.write(take)
+    def _enter_finetuning(self, connection: Connection, number: int) -> None:
+        kept = (slots.c.trial, slots.c.run_id, slots.c.began_at)
+        head = connection.execute(select(*kept).where(self._of(number, "head"))).one()
+        key = {"sweep_id": self._sweep_id, "number": number, "phase": "finetune"}
+        connection.execute(insert(slots).values(**key, **head._mapping))
 
     def assign_trial(self, slot: Slot, trial: int) -> bool:
-        """Bind Optuna's trial of a number to the slot; False if another slot has it already."""
+        """Bind a trial of the phase's study to the slot; False if another slot has it already.
+
+        In the study of heads its number is the trial's own.
+        """
+        shown = {"trial": trial} if slot.phase == "head" else {}
         try:
-            self._write(slot, trial=trial)
+            self._write(slot, study_trial=trial, **shown)
         except IntegrityError:
             return False
         return True
@@ -158,8 +201,8 @@ class Slots:
 
     def note_spooled(self, slot: Slot, state: str) -> None:
         """Store which state of an attempt is on its way to MLflow."""
-        this = (self._mine, slots.c.number == slot.number, slots.c.attempt == slot.attempt)
-        change = update(slots).where(*this).values(spooled=state)
+        this = self._of(slot.number, slot.phase) & (slots.c.attempt == slot.attempt)
+        change = update(slots).where(this).values(spooled=state)
         self._database.write(lambda connection: connection.execute(change))
 
     def check_held(self, slot: Slot) -> None:
@@ -188,9 +231,9 @@ class Slots:
             slot: The trial's.
             stage: Its stage.
             epoch: From 0, within the stage.
-            step: Where the epoch stands in the study and on the charts.
+            step: Where the epoch stands on the charts.
             scores: By fold.
-            mean: What the study is told.
+            mean: Over the folds.
 
         Returns:
             The epoch as it is stored, and whether it is new: one that an earlier attempt recorded
@@ -202,6 +245,7 @@ class Slots:
         key = {
             "sweep_id": self._sweep_id,
             "number": slot.number,
+            "phase": slot.phase,
             "stage": stage,
             "epoch": epoch,
             "folds": ",".join(str(fold) for fold in sorted(scores)),
@@ -228,48 +272,13 @@ class Slots:
 
         return self._database.write(record)
 
-    def end_phase(
-        self, slot: Slot, stage: str, score: float, *, goes_on: Callable[[Sequence[float]], bool]
-    ) -> bool:
-        """Note a trial's score at the end of a stage, and decide once whether another follows.
-
-        Args:
-            slot: The trial's.
-            stage: The stage that has ended.
-            score: Higher is better.
-            goes_on: Decides from the scores of all other trials at the end of this stage. An
-                attempt with the same score as an earlier one of this trial is not asked again.
-
-        Raises:
-            SlotLostError: If another worker has taken the trial over; nothing is written.
-        """
-        same_stage = (phases.c.sweep_id == self._sweep_id, phases.c.stage == stage)
-        this = (*same_stage, phases.c.number == slot.number)
-
-        def end(connection: Connection) -> bool:
-            self._lock_held(connection, slot)
-            earlier = connection.execute(select(phases).where(*this)).one_or_none()
-            if earlier is not None and earlier.score == score:
-                return bool(earlier.goes_on)
-            others = select(phases.c.score).where(*same_stage, phases.c.number != slot.number)
-            answer = goes_on(list(connection.execute(others).scalars()))
-            values = {"score": score, "goes_on": answer, "ended_at": now_s()}
-            if earlier is not None:
-                connection.execute(update(phases).where(*this).values(**values))
-            else:
-                key = {"sweep_id": self._sweep_id, "number": slot.number, "stage": stage}
-                connection.execute(insert(phases).values(**key, **values))
-            return answer
-
-        return self._database.write(end)
-
     def finish(self, slot: Slot, state: SlotState, **outcome: Any) -> Slot:
-        """End a trial.
+        """End a phase of a trial.
 
         Args:
-            slot: The trial's, as it was claimed.
+            slot: The phase's, as it was claimed.
             state: ``done``, ``pruned`` or ``failed``.
-            outcome: ``score``, ``clean``, ``shifted``, ``detail`` and ``reason``.
+            outcome: ``score``, ``clean``, ``shifted``, ``detail``, ``goes_on`` and ``reason``.
 
         Returns:
             The slot as it is stored.
@@ -277,7 +286,7 @@ class Slots:
         Raises:
             SlotLostError: If another worker has taken the trial over; nothing is written.
         """
-        this = (self._mine, slots.c.number == slot.number)
+        this = self._of(slot.number, slot.phase)
 
         def end(connection: Connection) -> Slot:
             written = connection.execute(
@@ -285,7 +294,7 @@ class Slots:
                 .where(self._held(slot))
                 .values(state=state, ended_at=now_s(), device_s=_device_s(), **outcome)
             )
-            found = Slot(**connection.execute(select(slots).where(*this)).one()._mapping)
+            found = Slot(**connection.execute(select(slots).where(this)).one()._mapping)
             # Done already, if the database could not say so the first time.
             if written.rowcount == 0 and (found.attempt, found.state) != (slot.attempt, state):
                 raise _lost(slot)
@@ -294,9 +303,9 @@ class Slots:
         return self._database.write(end)
 
     def mark_told(self, slot: Slot) -> None:
-        """Note that Optuna knows how the trial ended."""
-        where = (self._mine, slots.c.number == slot.number, slots.c.state.in_(FINISHED))
-        change = update(slots).where(*where).values(told=True)
+        """Note that Optuna knows how the phase ended."""
+        this = self._of(slot.number, slot.phase) & slots.c.state.in_(FINISHED)
+        change = update(slots).where(this).values(told=True)
         self._database.write(lambda connection: connection.execute(change))
 
     def give_back(self, worker_id: str) -> None:
@@ -354,12 +363,11 @@ class Slots:
             raise _lost(slot)
 
     def _held(self, slot: Slot) -> ColumnElement[bool]:
-        return (
-            self._mine
-            & (slots.c.number == slot.number)
-            & (slots.c.state == "running")
-            & (slots.c.attempt == slot.attempt)
-        )
+        this = self._of(slot.number, slot.phase)
+        return this & (slots.c.state == "running") & (slots.c.attempt == slot.attempt)
+
+    def _of(self, number: int, phase: Phase) -> ColumnElement[bool]:
+        return self._mine & (slots.c.number == number) & (slots.c.phase == phase)
 
 
 def _lost(slot: Slot) -> SlotLostError:

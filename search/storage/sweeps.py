@@ -38,11 +38,7 @@ class Sweeps:
 
     def budget(self, sweep_id: str) -> Budget:
         """Read the present budget: whoever raises it reaches workers that run."""
-        query = select(_sweeps.trials, _sweeps.hours, _sweeps.gpu_hours).where(
-            _sweeps.id == sweep_id
-        )
-        row = self._database.read(lambda connection: connection.execute(query).one())
-        return Budget(**row._mapping)
+        return self._database.read(lambda connection: _budget(connection, sweep_id))
 
     def create(
         self,
@@ -93,7 +89,12 @@ class Sweeps:
         return found
 
     def resume(
-        self, sweep_id: str, file: str, *, versions: Mapping[str, str], budget: Budget
+        self,
+        sweep_id: str,
+        file: str,
+        *,
+        versions: Mapping[str, str],
+        limits: Mapping[str, float | None],
     ) -> None:
         """Note that a sweep goes on, with another budget perhaps, after whatever failed before.
 
@@ -101,29 +102,40 @@ class Sweeps:
             sweep_id: The sweep.
             file: Takes the place of the stored file.
             versions: Take the place of the stored ones.
-            budget: See :meth:`change_budget`.
+            limits: See :meth:`change_budget`.
         """
         values = {"file": file, "versions": dict(versions), "resumed_at": now_s()}
 
         def note(connection: Connection) -> None:
             connection.execute(update(tables.sweeps).where(_sweeps.id == sweep_id).values(**values))
-            _change_budget(connection, sweep_id, budget)
+            _change_budget(connection, sweep_id, limits)
 
         self._database.write(note)
 
-    def change_budget(self, sweep_id: str, budget: Budget) -> None:
+    def change_budget(self, sweep_id: str, limits: Mapping[str, float | None]) -> Budget:
         """Add the slots of a raised budget, or take away free ones of a lowered one.
 
         Trials that were run or are running stay, so a sweep may keep more than a lowered budget.
+
+        Args:
+            sweep_id: The sweep.
+            limits: By their names in Budget. The others stay, whoever changes them meanwhile.
+
+        Returns:
+            The budget after the change.
         """
-        self._database.write(lambda connection: _change_budget(connection, sweep_id, budget))
+        return self._database.write(lambda connection: _change_budget(connection, sweep_id, limits))
 
 
-def _change_budget(connection: Connection, sweep_id: str, budget: Budget) -> None:
-    mine = _slots.sweep_id == sweep_id
+def _change_budget(
+    connection: Connection, sweep_id: str, limits: Mapping[str, float | None]
+) -> Budget:
+    mine = (_slots.sweep_id == sweep_id) & (_slots.phase == "head")
     # Whoever changes the same budget at the same time waits here.
     connection.execute(select(_sweeps.id).where(_sweeps.id == sweep_id).with_for_update())
-    connection.execute(update(tables.sweeps).where(_sweeps.id == sweep_id).values(**vars(budget)))
+    if limits:
+        connection.execute(update(tables.sweeps).where(_sweeps.id == sweep_id).values(**limits))
+    budget = _budget(connection, sweep_id)
     last = connection.execute(select(func.max(_slots.number)).where(mine)).scalar()
     count = connection.execute(select(func.count()).where(mine)).scalar() or 0
     _add_slots(connection, sweep_id, (-1 if last is None else last) + 1, budget.trials - count)
@@ -135,6 +147,12 @@ def _change_budget(connection: Connection, sweep_id: str, budget: Budget) -> Non
         .limit(max(0, count - budget.trials))
     )
     connection.execute(delete(tables.slots).where(mine, _slots.number.in_(spare.scalar_subquery())))
+    return budget
+
+
+def _budget(connection: Connection, sweep_id: str) -> Budget:
+    query = select(_sweeps.trials, _sweeps.hours, _sweeps.gpu_hours).where(_sweeps.id == sweep_id)
+    return Budget(**connection.execute(query).one()._mapping)
 
 
 def _add_slots(connection: Connection, sweep_id: str, first: int, count: int) -> None:

@@ -38,44 +38,36 @@ sweeps = Table(
     Column("resumed_at", CleanFloat, nullable=False),  # failures of before do not end it
 )
 
-# A slot is one trial of the budget. Its number says nothing; `trial` is what people see.
+# A slot is one phase of one trial of the budget: every trial has a head, some are fine-tuned.
+# Its number, the same in both phases, says nothing; `trial` is what people see.
 slots = Table(
     "foldsweep_slots",
     metadata,
     Column("sweep_id", ForeignKey(sweeps.c.id), primary_key=True),
     Column("number", Integer, primary_key=True),
+    Column("phase", CleanText(8), primary_key=True, default="head"),
     Column("state", CleanText(8), nullable=False, default="free"),
     Column("worker_id", CleanText(100)),
     Column("attempt", Integer, nullable=False, default=0),  # the fencing token of every write
     Column("losses", Integer, nullable=False, default=0),  # attempts whose worker died or crashed
-    Column("trial", Integer),  # Optuna's number
+    Column("trial", Integer),  # Optuna's number in the study of heads
+    Column("study_trial", Integer),  # Optuna's number in the study of the phase
     Column("run_id", CleanText(64)),  # MLflow's
     Column("params", CleanJson),
     Column("score", CleanFloat),
     Column("clean", CleanFloat),
     Column("shifted", CleanFloat),
     Column("detail", CleanJson),  # fold scores, epochs, metrics
+    Column("goes_on", Boolean, nullable=False, default=False),  # whether it may be fine-tuned
     Column("reason", CleanText()),
     Column("told", Boolean, nullable=False, default=False),  # whether Optuna knows the outcome
     Column("spooled", CleanText(8)),  # the state that MLflow was last told, or is about to be
-    Column("began_at", CleanFloat),  # its first attempt
+    Column("began_at", CleanFloat),  # the trial's first attempt
     Column("claimed_at", CleanFloat),  # its present attempt
     Column("ended_at", CleanFloat),
     Column("device_s", CleanFloat, nullable=False, default=0.0),  # over all attempts
-    UniqueConstraint("sweep_id", "trial"),
-)
-
-# What a trial has reached: its heads, then perhaps fine-tuning, maybe days later, elsewhere.
-phases = Table(
-    "foldsweep_phases",
-    metadata,
-    Column("sweep_id", CleanText(36), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("stage", CleanText(16), primary_key=True),
-    Column("score", CleanFloat, nullable=False),
-    Column("goes_on", Boolean, nullable=False),  # whether another stage follows: asked once
-    Column("ended_at", CleanFloat, nullable=False),
-    ForeignKeyConstraint(["sweep_id", "number"], [slots.c.sweep_id, slots.c.number]),
+    UniqueConstraint("sweep_id", "phase", "trial"),
+    UniqueConstraint("sweep_id", "phase", "study_trial"),
 )
 
 # One row an epoch, written before anybody else hears of it.
@@ -84,15 +76,18 @@ epochs = Table(
     metadata,
     Column("sweep_id", CleanText(36), primary_key=True),
     Column("number", Integer, primary_key=True),
+    Column("phase", CleanText(8), primary_key=True),
     Column("stage", CleanText(16), primary_key=True),
     Column("epoch", Integer, primary_key=True),
     Column("folds", CleanText(100), primary_key=True),  # those that ran in it: "0,1,2,3,4"
-    Column("step", Integer, nullable=False),  # where it stands in the study and on the charts
+    Column("step", Integer, nullable=False),  # where it stands on the charts
     Column("attempt", Integer, nullable=False),
     Column("scores", CleanJson, nullable=False),  # by fold
     Column("mean", CleanFloat, nullable=False),
     Column("recorded_ms", BigInteger, nullable=False),  # since 1970
-    ForeignKeyConstraint(["sweep_id", "number"], [slots.c.sweep_id, slots.c.number]),
+    ForeignKeyConstraint(
+        ["sweep_id", "number", "phase"], [slots.c.sweep_id, slots.c.number, slots.c.phase]
+    ),
 )
 
 workers = Table(

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, Protocol, cast
 
 from optuna.trial import Trial
@@ -12,7 +11,6 @@ from optuna.trial import Trial
 from mlruns_config.description.trial_metrics import epoch_metrics
 from objectives.records import Stage
 from objectives.stopping.divergence import refuse_divergence
-from objectives.stopping.rung import enters_rung
 from search.storage.records import EpochRow, Slot
 from search.storage.slots import Slots
 
@@ -32,24 +30,43 @@ class MetricSink(Protocol):
 
 @dataclass(frozen=True)
 class RaceRules:
-    """What of a sweep file decides whether a trial goes on."""
+    """What of a sweep file decides where an epoch stands, and with which others it is compared."""
 
     n_folds: int
     head_epochs: int
-    finetune_top: float
+    finetune_epochs: int
+    first_scratch_look: int | None
+    """Epochs after which networks from scratch are compared with each other; None for never."""
+
+    def chart_step(self, stage: Stage, epoch: int) -> int:
+        """Give the place of an epoch on the charts: fine-tuning goes on behind the heads."""
+        return epoch + (self.head_epochs if stage == "finetune" else 0)
+
+    def study_step(self, stage: Stage, epoch: int) -> int:
+        """Give its place in the study, behind all heads for a network from scratch.
+
+        In its first epochs that is worse than any head.
+        """
+        behind = self.head_epochs + self.finetune_epochs
+        return epoch + (behind if stage == "scratch" else 0)
+
+    def judges(self, stage: Stage, epoch: int) -> bool:
+        """Say whether the pruner is asked after an epoch."""
+        if stage != "scratch":
+            return True
+        return self.first_scratch_look is not None and epoch >= self.first_scratch_look
 
 
 class TrialReporter:
     """The :class:`objectives.records.Reporter` of one trial.
 
     An epoch is a row in the storage before anybody else hears of it; one that an earlier attempt
-    has recorded stays as it was. The study sees the mean over the folds, at the step ``epoch`` in
-    the first stage and ``head_epochs + epoch`` in fine-tuning. A fold that has stopped carries its
-    best score. Folds that a stage runs one after another are not compared with trials that run
-    them together: then nothing is reported to the study, and nothing pruned.
+    has recorded stays as it was. The study sees the mean over the folds. A fold that has stopped
+    carries its best score. Folds that a stage runs one after another are not compared with trials
+    that run them together: then nothing is reported to the study, and nothing pruned.
 
     Args:
-        trial: Optuna's.
+        trial: Optuna's; None in fine-tuning, which no study compares epoch by epoch.
         slot: The trial's.
         slots: The sweep's.
         rules: The sweep's.
@@ -60,7 +77,7 @@ class TrialReporter:
 
     def __init__(
         self,
-        trial: Trial,
+        trial: Trial | None,
         slot: Slot,
         slots: Slots,
         rules: RaceRules,
@@ -73,7 +90,7 @@ class TrialReporter:
         self._slot = slot
         self._slots = slots
         self._rules = rules
-        self._run = run
+        self._log = EpochLog(run, rules.n_folds)
         self._time_is_up = time_is_up
         self._on_progress = on_progress
         self._stage: Stage | None = None
@@ -101,31 +118,20 @@ class TrialReporter:
             self._stage, self._best = stage, {}
             self._together = len(values) == self._rules.n_folds
         mean = self._mean(values)
-        step = epoch + (self._rules.head_epochs if stage == "finetune" else 0)
+        step = self._rules.chart_step(stage, epoch)
         row, is_new = self._slots.record_epoch(
             self._slot, stage, epoch, step=step, scores=values, mean=mean
         )
-        if is_new:
-            log_epoch(self._run, row, n_folds=self._rules.n_folds)
+        self._log.note(row, is_new=is_new)
         self._tell_progress(stage, epoch, mean)
         self.ending = self.ending or self._judge(row)
         return self.ending is None
 
-    def enters_finetuning(self, head_score: float) -> bool:
-        """Say whether the trial is in the top share of all that got this far.
-
-        Raises:
-            TrialError: If the score is not a number.
-            SlotLostError: If another worker has taken the trial over.
-        """
-        refuse_divergence(head_score, "the score after the first stage")
-        enters = partial(enters_rung, float(head_score), top=self._rules.finetune_top)
-        return self._slots.end_phase(self._slot, "head", float(head_score), goes_on=enters)
-
     def _judge(self, row: EpochRow) -> Ending | None:
-        if self._together:
-            self._trial.report(row.mean, row.step)
-            if self._trial.should_prune():
+        if self._trial is not None and self._together:
+            stage = cast("Stage", row.stage)
+            self._trial.report(row.mean, self._rules.study_step(stage, row.epoch))
+            if self._rules.judges(stage, row.epoch) and self._trial.should_prune():
                 return "pruned"
         return "time" if self._time_is_up() else None
 
@@ -140,19 +146,35 @@ class TrialReporter:
             return
         self._last_progress_s = time.monotonic()
         folds = {str(fold): round(best, 4) for fold, best in sorted(self._best.items())}
-        doing = {"trial": self._trial.number, "stage": stage, "epoch": epoch}
+        doing = {"trial": self._slot.trial, "stage": stage, "epoch": epoch}
         self._on_progress({**doing, "folds": folds, "score": round(mean, 4)})
 
 
-def log_epoch(run: MetricSink, row: EpochRow, *, n_folds: int) -> None:
-    """Spool an epoch as it is stored, with its time: sending it again adds nothing to MLflow.
+class EpochLog:
+    """Spools epochs as they are stored, with their time: sent again, they add nothing to MLflow.
+
+    Folds that run one after another are reported by themselves, and once more when all have run;
+    of each fold an epoch is one step.
 
     Args:
         run: The trial's.
-        row: The epoch.
         n_folds: Of the sweep: the mean of an epoch in which all ran is one of the trial.
     """
-    scores = {int(fold): score for fold, score in row.scores.items()}
-    mean = row.mean if len(scores) == n_folds else None
-    numbers = epoch_metrics(cast("Stage", row.stage), scores, mean)
-    run.metrics(numbers, step=row.step, time_ms=row.recorded_ms)
+
+    def __init__(self, run: MetricSink, n_folds: int) -> None:
+        self._run = run
+        self._n_folds = n_folds
+        self._known: set[tuple[str, int, str]] = set()
+
+    def note(self, row: EpochRow, *, is_new: bool = True) -> None:
+        """Spool an epoch, if it is new."""
+        fresh = {
+            int(fold): score
+            for fold, score in row.scores.items()
+            if (row.stage, row.epoch, fold) not in self._known
+        }
+        self._known |= {(row.stage, row.epoch, fold) for fold in row.scores}
+        if is_new:
+            mean = row.mean if len(row.scores) == self._n_folds else None
+            numbers = epoch_metrics(cast("Stage", row.stage), fresh, mean)
+            self._run.metrics(numbers, step=row.step, time_ms=row.recorded_ms)

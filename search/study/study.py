@@ -1,16 +1,20 @@
-"""The Optuna study of a sweep: the one file that knows how Optuna keeps its trials.
+"""The Optuna studies of a sweep: the one file that knows how Optuna keeps its trials.
 
 A trial outlives the worker that began it: its number stands in a slot of the storage, and whoever
-holds the slot goes on with it.
+holds the slot goes on with it. Heads and fine-tuning have a study each, so that like is compared
+with like.
 """
 
 from collections.abc import Mapping
 from typing import Any, cast
 
 import optuna
+from optuna.pruners import NopPruner
+from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState, create_trial
 
-from search.storage.records import FINISHED, Slot, SlotLostError
+from objectives.records import Phase
+from search.storage.records import Slot, SlotLostError
 from search.storage.slots import Slots
 from search.storage.storage import Storage
 from search.study.samplers import make_pruner
@@ -27,32 +31,45 @@ _OPTUNA_STATES = {
 
 
 class SweepStudy:
-    """One study, bound to the slots of its sweep: they say who may run which trial.
+    """The study of one phase, bound to the slots of its sweep: they say who may run which trial.
+
+    Fine-tuning is not pruned: its epochs are no measure of those of other heads.
 
     Args:
         storage: The database; the study is created if it is not there.
         name: The sweep's.
         search: Which pruner.
         slots: The sweep's.
-        epochs: The most steps of a trial.
+        epochs: The most epochs of a trial's first stage.
+        phase: Whose study.
     """
 
     def __init__(
-        self, storage: Storage, name: str, search: SearchSettings, slots: Slots, *, epochs: int
+        self,
+        storage: Storage,
+        name: str,
+        search: SearchSettings,
+        slots: Slots,
+        *,
+        epochs: int,
+        phase: Phase = "head",
     ) -> None:
         # A line a trial on standard error would tear the progress display apart.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._retrying = storage.retrying
         self._storage = storage.optuna
         self._slots = slots
+        self._phase = phase
+        # No sweep has a name with a slash.
+        study_name = name if phase == "head" else f"{name}/{phase}"
         self._study = optuna.create_study(
             storage=self._storage,
-            study_name=name,
+            study_name=study_name,
             direction="maximize",
             load_if_exists=True,
-            pruner=make_pruner(search, epochs=epochs),
+            pruner=make_pruner(search, epochs=epochs) if phase == "head" else NopPruner(),
         )
-        self._study_id = self._storage.get_study_id_from_name(name)
+        self._study_id = self._storage.get_study_id_from_name(study_name)
 
     @property
     def optuna_study(self) -> optuna.Study:
@@ -85,19 +102,12 @@ class SweepStudy:
 
     def tell(self, slot: Slot) -> None:
         """Let Optuna know how the trial of a finished slot ended; again is harmless."""
-        if slot.trial is not None:
-            trial_id = self._trial_id(slot.trial)
-            self._set_running(trial_id)
+        if slot.study_trial is not None:
+            self._set_running(self._trial_id(slot.study_trial))
             state = _OPTUNA_STATES[slot.state]
             value = slot.score if slot.state == "done" else None
-            self._study.tell(slot.trial, value, state=state, skip_if_finished=True)
+            self._study.tell(slot.study_trial, value, state=state, skip_if_finished=True)
         self._slots.mark_told(slot)
-
-    def tell_all(self) -> None:
-        """Let Optuna know of the trials that ended while a worker died in between."""
-        for slot in self._slots.unsaid():
-            if slot.state in FINISHED and not slot.told:
-                self.tell(slot)
 
     def enqueue(self, point: Mapping[str, Any]) -> None:
         """Put a point, or a part of one, before all that the sampler would draw.
@@ -107,8 +117,14 @@ class SweepStudy:
         """
         self._retrying(lambda: self._study.enqueue_trial(dict(point), skip_if_exists=True))
 
+    def given(self, slot: Slot) -> Mapping[str, Value]:
+        """Give what was enqueued of a slot's trial, by label, whether it was asked for or not."""
+        if slot.study_trial is None:
+            return {}
+        return _given(self._storage, self._trial_id(slot.study_trial))
+
     def _found(self, slot: Slot) -> int | None:
-        return None if slot.trial is None else self._trial_id(slot.trial)
+        return None if slot.study_trial is None else self._trial_id(slot.study_trial)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
@@ -142,8 +158,14 @@ class SweepStudy:
 
 def enqueued_labels(trial: Trial) -> set[str]:
     """Name the parameters of a trial that were given, not drawn."""
-    attributes = trial.storage.get_trial_system_attrs(trial._trial_id)
-    return set(attributes.get(_ENQUEUED_ATTRIBUTE, {}))
+    return set(_given(trial.storage, trial._trial_id))
+
+
+def _given(storage: BaseStorage, trial_id: int) -> Mapping[str, Value]:
+    values: Mapping[str, Value] = storage.get_trial_system_attrs(trial_id).get(
+        _ENQUEUED_ATTRIBUTE, {}
+    )
+    return values
 
 
 def suggest(trial: Trial, dimension: Dimension) -> Value:

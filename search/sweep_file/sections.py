@@ -18,8 +18,9 @@ class SearchSettings(Section):
     pruner: PrunerName = "percentile"
     """``percentile`` stops a trial in the worst quarter of those at its epoch, ``median`` one in
     the worse half, ``hyperband`` runs brackets of successive halving, ``none`` stops none."""
-    burst: int = Field(default=6, ge=1, le=10_000)
-    """Trials in a row that a worker runs on one backbone and augmentation."""
+    burst: int = Field(default=3, ge=1, le=10_000)
+    """Trials in a row that a worker runs on one backbone and augmentation, if the first of them is
+    not below the median."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the folds, the augmentation and the sampler."""
 

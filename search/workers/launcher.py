@@ -20,6 +20,7 @@ from search.workers.dead_workers import bury, free_dead_workers
 from search.workers.device import Device
 from search.workers.liveness import Liveness
 from search.workers.settling import settle
+from search.workers.shares import Turn
 from search.workers.time_left import seconds_left
 from search.workers.trial_failures import reason_to_halt
 from search.workers.worker import note_run_of
@@ -118,10 +119,10 @@ class LocalLauncher:
             )
 
     def _work_is_left(self) -> bool:
-        if self._opened.slots.counts()["free"] == 0:
-            return False
-        budget = self._opened.storage.sweeps.budget(self._opened.row.id)
-        return seconds_left(budget, self._opened.workers.all()) > 0
+        opened = self._opened
+        budget, everyone = opened.storage.sweeps.budget(opened.row.id), opened.workers.all()
+        turn = Turn.of(opened.slots.standing(), opened.file.train, budget, everyone)
+        return turn.is_work_left and seconds_left(budget, everyone) > 0
 
     def _refuse_to_go_on_in_vain(self) -> None:
         row = self._opened.storage.sweeps.find(self._opened.row.name)

@@ -3,25 +3,31 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlruns_config.description.trial import sweep_params
-from mlruns_config.description.trial_metrics import trial_metrics
-from mlruns_config.description.trial_tags import begun_tags, ended_tags
+from mlruns_config.description.trial import FINETUNE_ARTIFACT, sweep_params
+from mlruns_config.description.trial_metrics import phase_metrics, trial_metrics
+from mlruns_config.description.trial_tags import (
+    begun_tags,
+    ended_tags,
+    finetuning_begun_tags,
+    finetuning_ended_tags,
+)
 from mlruns_config.outbox.outbox import Outbox, RunSpool
 from search.open_sweep import OpenSweep
 from search.storage.records import Slot
-from search.study.reporter import log_epoch
+from search.study.reporter import EpochLog
 from search.trial_detail import TrialFindings
+from search.trial_phases import TrialPhases, stage_of
 from search.workers.provenance import git_commit, score_versions
-from spaces.params import TrialParams
+from spaces.params import FINETUNE_NAMES, TrialParams
 from spaces.policy_text import takes_strength
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Writes the run of one trial, in the order in which things become known."""
+    """Writes one phase of a trial into its run, in the order in which things become known."""
 
     opened: OpenSweep
     run: RunSpool
@@ -35,13 +41,14 @@ class RunRecord:
         Args:
             opened: The sweep.
             outbox: Of this process.
-            slot: Its trial has a number.
+            slot: The phase's; its trial has a number.
         """
         run = outbox.open_run(
             opened.file.sweep,
             f"{opened.row.id}/{slot.trial}",
             run_name(slot),
             attempt=slot.attempt,
+            phase=slot.phase,
             began_ms=None if slot.began_at is None else int(1000 * slot.began_at),
             run_id=slot.run_id,
         )
@@ -49,8 +56,21 @@ class RunRecord:
 
     def begin(self, worker_id: str, device: str) -> None:
         """Log what is known before training, and the epochs that earlier attempts recorded."""
-        params = TrialParams.model_validate(self.slot.params)
-        self.run.params(params.model_dump())
+        if self.slot.phase == "head":
+            self._begin_trial(worker_id, device)
+        else:
+            self.run.params(self._params().model_dump(include=set(FINETUNE_NAMES)))
+            self.run.tags(finetuning_begun_tags(device=device, worker=worker_id))
+        self._note("running")
+        # With their own times: what MLflow has already, it drops.
+        log = EpochLog(self.run, self.opened.prepared.splits.n_folds)
+        for row in self.opened.slots.epochs(self.slot.number):
+            log.note(row)
+
+    def _begin_trial(self, worker_id: str, device: str) -> None:
+        params = self._params()
+        # MLflow lets no parameter change: what is drawn later is logged later.
+        self.run.params(params.decided_values())
         self.run.params(sweep_params(self.opened.file.model_dump(mode="json")))
         self.run.tags(
             begun_tags(
@@ -63,31 +83,46 @@ class RunRecord:
             )
         )
         self.run.dataset(self.opened.dataset())
-        self._note("running")
-        # With their own times: what MLflow has already, it drops.
-        for row in self.opened.slots.epochs(self.slot.number):
-            log_epoch(self.run, row, n_folds=self.opened.prepared.splits.n_folds)
+
+    def _params(self) -> TrialParams:
+        return TrialParams.of_trial(self.slot.params or {})
 
     def end(self, ended: Slot, folder: Path) -> None:
-        """Log how the trial ended, what it found, and its files.
+        """Log how the phase ended, what it found, and its files.
 
         Args:
             ended: The slot as the storage has it now.
-            folder: Where the trial's files lie, if they lie on this machine.
+            folder: Where the phase's files lie, if they lie on this machine.
         """
         end_ms = int(1000 * (ended.ended_at or time.time()))
-        if ended.score is not None:
-            seconds = (ended.ended_at or 0.0) - (ended.claimed_at or 0.0)
-            numbers = trial_metrics(TrialFindings.of(ended), seconds=seconds)
-            self.run.metrics(numbers, time_ms=end_ms)
-            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                inside = path.parent.relative_to(folder)
-                self.run.artifact(path, "" if inside == Path() else inside.as_posix())
+        is_head = ended.phase == "head"
+        head = ended if is_head else self.opened.slots.one(ended.number)
+        is_better = not is_head and TrialPhases(head, ended).shown is ended
+        if ended.score is not None and (is_head or ended.state == "done"):
+            self._log_found(ended, end_ms, is_shown=is_head or is_better)
+            self._log_files(folder, "" if is_head else FINETUNE_ARTIFACT.folder)
+        state = "complete" if ended.state == "done" else ended.state
         self.run.tags(
-            ended_tags("complete" if ended.state == "done" else ended.state, ended.reason)
+            ended_tags(state, ended.reason)
+            if is_head
+            else finetuning_ended_tags(state, ended.reason, is_better=is_better)
         )
-        self.run.finish("FAILED" if ended.state == "failed" else "FINISHED", time_ms=end_ms)
+        # A trial whose fine-tuning failed has the score of its heads.
+        self.run.finish("FAILED" if head.state == "failed" else "FINISHED", time_ms=end_ms)
         self._note(ended.state)
+
+    def _log_found(self, ended: Slot, end_ms: int, *, is_shown: bool) -> None:
+        found = TrialFindings.of(ended)
+        numbers = phase_metrics(found, stage_of(ended))
+        if is_shown:
+            seconds = (ended.ended_at or 0.0) - (ended.claimed_at or 0.0)
+            numbers |= trial_metrics(found, seconds=seconds)
+        self.run.metrics(numbers, time_ms=end_ms)
+
+    def _log_files(self, folder: Path, place: str) -> None:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            inside = PurePosixPath(place, path.parent.relative_to(folder).as_posix())
+            self.run.artifact(path, "" if inside == PurePosixPath() else str(inside))
 
     def wait(self) -> None:
         """Log that the trial was given back, and waits for a worker."""

@@ -4,6 +4,7 @@ A worker may die between the storage, which hears of everything first, and the o
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from mlruns_config.outbox.outbox import Outbox
 from search.open_sweep import OpenSweep
@@ -21,14 +22,14 @@ def settle(opened: OpenSweep, outbox: Callable[[], Outbox]) -> None:
     unsaid = opened.slots.unsaid()
     if not unsaid:
         return
-    study = opened.study()
+    study = cache(opened.study)
     living = {row.id for row in opened.workers.all() if row.state == "live"}
     for slot in unsaid:
         # Whoever lives says so itself, in a moment.
         if slot.worker_id in living:
             continue
         if slot.state in FINISHED and not slot.told:
-            study.tell(slot)
+            study(slot.phase).tell(slot)
         if slot.trial is not None and slot.spooled != slot.state:
             record = RunRecord.open(opened, outbox(), slot)
             if slot.state == "free":

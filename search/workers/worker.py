@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from optuna.trial import Trial
@@ -13,17 +14,16 @@ from optuna.trial import Trial
 from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.system_metrics import SystemMetrics
 from objectives.evaluation.oof_interval import oof_interval
-from objectives.records import Objective, TrialResult
+from objectives.records import Objective, Phase, TrialResult
 from objectives.stopping.divergence import refuse_divergence
 from objectives.trial_summary import summary_json
 from search.oof_file import save_oof
 from search.open_sweep import OpenSweep
 from search.storage.failures import STORAGE_ERRORS, is_full_disk
 from search.storage.records import Slot, SlotLostError, SlotState
-from search.study.burst import Burst
-from search.study.reporter import RaceRules, TrialReporter
-from search.study.samplers import make_sampler
-from search.study.study import suggest
+from search.study.points import Points
+from search.study.reporter import TrialReporter
+from search.trial_detail import TrialDetail
 from search.workers.dead_workers import free_dead_workers
 from search.workers.device import Device
 from search.workers.disk_room import wait_for_room
@@ -31,6 +31,7 @@ from search.workers.heartbeat import heartbeat
 from search.workers.liveness import Liveness
 from search.workers.run_record import RunRecord
 from search.workers.settling import settle
+from search.workers.shares import Turn
 from search.workers.time_left import TimeLeft, seconds_left
 from search.workers.trial_failures import reason_of, reason_to_halt
 from spaces.errors import DiskFullError, InputError, UnavailableError
@@ -134,14 +135,14 @@ class Worker:
         self._time_left = time_left
         self._slots = opened.slots
         self._workers = opened.workers
-        self._study = opened.study()
-        self._burst = Burst(opened.space, opened.file.search.burst)
+        self._study = cache(opened.study)
+        self._points = Points(opened.space, opened.file, self._slots, self._study)
         self._liveness = Liveness(opened.settings.lease_s)
         self._objective: Objective = load_reference(opened.file.objective)
         self._drained_s = float("-inf")
 
     def run(self) -> None:
-        """Run trials until no slot is free or running, or the time is up."""
+        """Run trials until nothing is to be begun and nothing runs, or the time is up."""
         goes_on = True
         while goes_on:
             try:
@@ -153,20 +154,26 @@ class Worker:
         self._settle()
 
     def _advance(self) -> bool:
-        """Run one trial or wait for one; False if there is nothing to come."""
+        """Run one phase of a trial or wait for one; False if there is nothing to come."""
         self._drain_now_and_then()
         free_dead_workers(self._opened, self._liveness)
         self._settle()
         if not self._may_begin():
             return False
-        slot = self._slots.claim(self._id)
+        slot = self._turn().claim(self._slots, self._id)
         if slot is not None:
             self._run_trial(slot)
             return True
-        counts = self._slots.counts()
-        # A trial that runs elsewhere may come back; then this worker goes on with it.
+        # A trial that runs elsewhere may come back, or be one to fine-tune.
         time.sleep(POLL_S)
-        return counts["running"] + counts["free"] > 0
+        turn = self._turn()
+        return turn.is_work_left or turn.is_work_under_way
+
+    def _turn(self) -> Turn:
+        opened = self._opened
+        budget = opened.storage.sweeps.budget(opened.row.id)
+        standing, everyone = self._slots.standing(), self._workers.all()
+        return Turn.of(standing, opened.file.train, budget, everyone)
 
     def _may_begin(self) -> bool:
         row = self._opened.storage.sweeps.find(self._opened.row.name)
@@ -182,13 +189,11 @@ class Worker:
         return left_s > 0
 
     def _run_trial(self, slot: Slot) -> None:
-        base = make_sampler(self._opened.file.search, slot.number)
-        trial = self._study.begin(slot, self._burst.sampler(base))
-        params = self._draw(trial)
-        self._burst.note(trial)
+        trial, params = self._points.draw(slot)
         drawn = params.model_dump(exclude_unset=True)
         self._slots.note_params(slot, drawn)
-        slot = replace(slot, trial=trial.number, params=drawn)
+        number = trial.number if slot.phase == "head" else slot.trial
+        slot = replace(slot, trial=number, study_trial=trial.number, params=drawn)
         record: RunRecord | None = None
         try:
             record = RunRecord.open(self._opened, self._outbox, slot)
@@ -200,7 +205,8 @@ class Worker:
         except KeyboardInterrupt:
             self._give_back(record)
             raise
-        self._study.tell(ended)
+        self._study(slot.phase).tell(ended)
+        self._points.hear(ended)
 
     def _give_back(self, record: RunRecord | None) -> None:
         self._slots.give_back(self._id)
@@ -213,23 +219,17 @@ class Worker:
         wait_for_room(self._opened.settings.home, reason)
         self._workers.note_progress(self._id, None)
 
-    def _draw(self, trial: Trial) -> TrialParams:
-        params = self._opened.space.draw(lambda dimension: suggest(trial, dimension))
-        if "batch_size" in params.model_fields_set:
-            return params
-        size = self._opened.file.train.batch_size
-        return TrialParams(**{**params.model_dump(exclude_unset=True), "batch_size": size})
-
     def _score(
         self, slot: Slot, trial: Trial, params: TrialParams, run: RunSpool
     ) -> tuple[SlotState, dict[str, Any]]:
         reporter = self._reporter(slot, trial, run)
-        folder = self._opened.trial_folder(slot)
+        context = self._opened.trial_context(slot, reporter)
+        folder = context.checkpoint_folder
         try:
             # An attempt begins with no file of an earlier one.
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            result = self._objective(params, self._opened.context(folder, reporter))
+            result = self._objective(params, context)
             refuse_divergence(result.score, "the score")
             save_oof(self._opened, result, folder)
         except (SlotLostError, *STORAGE_ERRORS):
@@ -239,11 +239,22 @@ class Worker:
                 raise DiskFullError(reason_of(error)) from error
             if isinstance(error, UnavailableError):
                 raise
-            _logger.exception("trial %d failed", trial.number)
+            _logger.exception("trial %d failed in phase %s", slot.trial, slot.phase)
             return "failed", {"reason": reason_of(error)}
-        outcome = {**_outcome(result), "reason": _reason(result, reporter)}
-        outcome["detail"] |= self._interval_of_best(result)
-        return _ending(result, reporter), outcome
+        ending = _ending(result, reporter, n_folds=self._opened.file.validation.folds)
+        reason = _reason(slot.phase, result, reporter)
+        detail = self._detail(slot, result)
+        if ending == "done":
+            detail |= self._interval_of_best(result)
+        return ending, {**_scores(result), "detail": detail, "reason": reason}
+
+    def _detail(self, slot: Slot, result: TrialResult) -> dict[str, Any]:
+        """Give what is kept besides the scores; a refit of fine-tuning needs the heads' epochs."""
+        detail = summary_json(result)
+        if slot.phase == "head":
+            return detail
+        before = TrialDetail.of(self._slots.one(slot.number)).epochs
+        return {**detail, "epochs": {**before, **detail["epochs"]}}
 
     def _interval_of_best(self, result: TrialResult) -> dict[str, Any]:
         """Give the interval of a score above all others: it takes a second, and the rest need none.
@@ -264,13 +275,11 @@ class Worker:
         return {"interval": list(interval)}
 
     def _reporter(self, slot: Slot, trial: Trial, run: RunSpool) -> TrialReporter:
-        train = self._opened.file.train
-        folds = self._opened.file.validation.folds
         return TrialReporter(
-            trial,
+            trial if slot.phase == "head" else None,
             slot,
             self._slots,
-            RaceRules(folds, train.head_epochs, train.finetune_top),
+            self._opened.race_rules(),
             run,
             time_is_up=self._time_left.is_up,
             on_progress=lambda progress: self._workers.note_progress(self._id, progress),
@@ -293,22 +302,24 @@ class Worker:
             self._drained_s = time.monotonic()
 
 
-def _ending(result: TrialResult, reporter: TrialReporter) -> SlotState:
-    """Say how a trial ended: one that was stopped in fine-tuning keeps the score of its heads."""
-    stopped_by_time = reporter.ending == "time"
+def _ending(result: TrialResult, reporter: TrialReporter, *, n_folds: int) -> SlotState:
+    """Say how a phase ended: what the time has cut short counts, if every fold has a score."""
     stopped = result.stopped or reporter.ending == "pruned"
-    return "pruned" if stopped and not stopped_by_time and reporter.stage != "finetune" else "done"
+    is_whole = reporter.ending == "time" and len(result.fold_scores) == n_folds
+    return "pruned" if stopped and not is_whole else "done"
 
 
-def _reason(result: TrialResult, reporter: TrialReporter) -> str | None:
+def _reason(phase: Phase, result: TrialResult, reporter: TrialReporter) -> str | None:
     if reporter.ending == "time":
         return f"the sweep's time was used up in stage {reporter.stage}; scored by what it had"
-    if result.stopped or reporter.ending == "pruned":
-        return f"stopped in stage {reporter.stage or 'none'}: worse than others at its epoch"
-    return None
+    if not result.stopped and reporter.ending != "pruned":
+        return None
+    if phase == "finetune":
+        return "stopped in fine-tuning: no chance left against the best; its heads' score counts"
+    return f"stopped in stage {reporter.stage or 'none'}: worse than others at its epoch"
 
 
-def _outcome(result: TrialResult) -> dict[str, Any]:
+def _scores(result: TrialResult) -> dict[str, Any]:
     shifted = None if result.shifted is None else float(result.shifted)
     scores = {"score": float(result.score), "clean": float(result.clean), "shifted": shifted}
-    return {**scores, "detail": summary_json(result)}
+    return {**scores, "goes_on": result.goes_on}

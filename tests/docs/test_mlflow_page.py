@@ -3,8 +3,8 @@ import re
 from mlruns_config import names
 from mlruns_config.description.page import PLACEHOLDERS, page
 from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
-from mlruns_config.description.trial import TRIAL, TRIAL_PARAMS
-from spaces.params import TrialParams
+from mlruns_config.description.trial import FINETUNE_PARAMS, TRIAL, TRIAL_PARAMS
+from spaces.params import FINETUNE_NAMES, TrialParams
 from tests.docs.pages import ROOT
 
 
@@ -33,4 +33,6 @@ def test_every_tag_that_has_a_name_is_described() -> None:
 
 
 def test_the_parameters_of_a_trial_are_those_of_a_point_of_the_space() -> None:
-    assert [param.name for param in TRIAL_PARAMS] == list(TrialParams.model_fields)
+    described = [param.name for param in (*TRIAL_PARAMS, *FINETUNE_PARAMS)]
+    assert described == list(TrialParams.model_fields)
+    assert tuple(param.name for param in FINETUNE_PARAMS) == FINETUNE_NAMES

@@ -13,7 +13,7 @@ from search.sweep_file.yaml_reading import parse_yaml
 from spaces.backbones import BACKBONES
 from spaces.default_space import SPACES
 from spaces.narrowing import resolve_space
-from spaces.recipes import RECIPES
+from spaces.recipes import RECIPES, resolve_recipe
 from tests.docs.pages import ROOT, code_blocks, section, table_rows
 
 PAGE = (ROOT / "docs" / "sweep-file.md").read_text("utf-8")
@@ -96,6 +96,9 @@ def test_every_dimension_backbone_policy_and_recipe_is_named() -> None:
 
 
 @pytest.mark.parametrize("text", [*code_blocks(PAGE, "yaml"), *code_blocks(README, "yaml")])
-def test_every_yaml_block_is_accepted_by_the_schema(text: str) -> None:
+def test_every_yaml_block_is_a_sweep_file_with_its_space_and_recipes(text: str) -> None:
     content = {"data": {"path": "images.npz"}, **parse_yaml(text, "the page")}
-    resolve_space(check_sweep(content).on_space("small").space)
+    file = check_sweep(content).on_space("small")
+    space = resolve_space(file.space)
+    for recipe in file.recipes:
+        assert resolve_recipe(recipe, space)

@@ -1,5 +1,6 @@
 """Whole trials on small images: shared, fine-tuned, stopped, repeated, with a full disk."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,15 @@ import numpy as np
 import pytest
 
 from objectives.networks.serving import ServedMember, TrainedNetwork, servable_model
-from objectives.records import LabelledImages, Sharing, Splits, Stage, TrialContext, TrialResult
+from objectives.records import (
+    LabelledImages,
+    Sharing,
+    Splits,
+    Stage,
+    TrialContext,
+    TrialHead,
+    TrialResult,
+)
 from objectives.refit import refit
 from objectives.settings import TrainSettings, ValidationSettings
 from objectives.training.head_stage import HeadTrainer
@@ -29,19 +38,17 @@ POLICIES = [str(c) for d in SMALL.dimensions if d.name == "policy" for c in d.ch
 class RecordingReporter:
     """Hears everything, says what it is told to say."""
 
-    def __init__(self, *, stop_after: int = 10**6, finetunes: bool = True) -> None:
+    def __init__(self, *, stop_after: int = 10**6) -> None:
         self.heard: list[tuple[Stage, int, dict[int, float]]] = []
-        self.asked: list[float] = []
         self._stop_after = stop_after
-        self._finetunes = finetunes
 
     def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:
         self.heard.append((stage, epoch, dict(values)))
         return len(self.heard) < self._stop_after
 
-    def enters_finetuning(self, head_score: float) -> bool:
-        self.asked.append(head_score)
-        return self._finetunes
+    @property
+    def stages(self) -> list[tuple[Stage, int]]:
+        return [(stage, epoch) for stage, epoch, _ in self.heard]
 
 
 def _context(home: Path, reporter: RecordingReporter | None = None) -> TrialContext:
@@ -100,22 +107,65 @@ def _assert_same(one: TrialResult, other: TrialResult) -> None:
     np.testing.assert_array_equal(one.oof_shifted, other.oof_shifted)
 
 
-def test_a_trial_goes_through_both_stages_and_scores_every_row(tmp_path: Path) -> None:
+def _second_phase(first: TrialResult, context: TrialContext) -> TrialContext:
+    """Give what fine-tuning may use after a first phase."""
+    assert first.goes_on
+    head = TrialHead(first.score, first.fold_scores, context.checkpoint_folder)
+    folder = context.home / "trial-finetune"
+    return replace(context, phase="finetune", head=head, checkpoint_folder=folder)
+
+
+def test_a_trial_goes_through_both_phases_and_each_scores_every_row(tmp_path: Path) -> None:
     reporter = RecordingReporter()
-    result = train_trial(_params(), _context(tmp_path, reporter))
-    stages = [(stage, epoch) for stage, epoch, _ in reporter.heard]
-    assert stages == [("head", 0), ("head", 1), ("head", 2), ("finetune", 0), ("finetune", 1)]
+    context = _context(tmp_path, reporter)
+    first = train_trial(_params(), context)
+    assert reporter.stages == [("head", 0), ("head", 1), ("head", 2)]
+    second = train_trial(_params(), _second_phase(first, context))
+    assert reporter.stages[3:] == [("finetune", 0), ("finetune", 1)]
     assert all(values.keys() == set(range(N_FOLDS)) for _, _, values in reporter.heard)
-    assert len(reporter.asked) == 1
-    assert result.oof_shifted is not None
-    for oof in (result.oof_clean, result.oof_shifted):
-        np.testing.assert_allclose(oof.sum(axis=1), 1.0, atol=1e-5)
-    assert result.score == pytest.approx(np.mean(result.fold_scores))
-    assert sum(result.epochs.values()) >= 1
-    assert all(path.stat().st_size > 0 for path in result.artifacts)
-    assert result.summaries["clean"].accuracy == result.clean
-    assert result.summaries["shifted"].accuracy == result.shifted
-    assert result.stage_s.keys() == {"head", "finetune"}
+    assert not second.goes_on
+    for result, stage in ((first, "head"), (second, "finetune")):
+        assert result.oof_shifted is not None
+        for oof in (result.oof_clean, result.oof_shifted):
+            np.testing.assert_allclose(oof.sum(axis=1), 1.0, atol=1e-5)
+        assert result.score == pytest.approx(np.mean(result.fold_scores))
+        assert result.epochs.keys() == result.stage_s.keys() == {stage}
+        assert all(path.stat().st_size > 0 for path in result.artifacts)
+        assert result.summaries["clean"].accuracy == result.clean
+        assert result.summaries["shifted"].accuracy == result.shifted
+
+
+def test_where_the_heads_files_do_not_lie_fine_tuning_trains_the_same_heads_again(
+    tmp_path: Path,
+) -> None:
+    context = _context(tmp_path)
+    first = train_trial(_params(), context)
+    second = _second_phase(first, context)
+    expected = train_trial(_params(), second)
+    shutil.rmtree(context.checkpoint_folder)
+    reporter = RecordingReporter()
+    found = train_trial(_params(), replace(second, reporter=reporter))
+    _assert_same(found, expected)
+    assert reporter.stages == [("finetune", 0), ("finetune", 1)]
+    # Not those that a network begins with at random.
+    none = TrainSettings(head_epochs=0, finetune_epochs=2, patience=0)
+    assert train_trial(_params(), replace(second, train=none)).score != expected.score
+
+
+@pytest.mark.parametrize(
+    ("others", "train"),
+    [
+        ({"weights": "none"}, {"head_epochs": 1, "finetune_epochs": 1}),
+        ({}, {"head_epochs": 1, "finetune_epochs": 0}),
+        ({}, {"head_epochs": 0, "finetune_epochs": 1}),
+    ],
+    ids=["from scratch", "heads alone", "fine-tuning alone"],
+)
+def test_where_one_stage_is_all_no_second_phase_follows(
+    others: dict[str, object], train: dict[str, int], tmp_path: Path
+) -> None:
+    context = replace(_context(tmp_path), train=TrainSettings.model_validate(train))
+    assert not train_trial(_params(**others), context).goes_on
 
 
 def test_a_second_trial_of_the_pair_makes_nothing_and_repeats_to_the_same_score(
@@ -124,8 +174,8 @@ def test_a_second_trial_of_the_pair_makes_nothing_and_repeats_to_the_same_score(
     first = train_trial(_params(), _context(tmp_path))
     again = train_trial(_params(), _context(tmp_path))
     _assert_same(first, again)
-    # Pooled: three epochs, clean, shifted; at the cut for fine-tuning: two, clean, shifted.
-    assert _sharing(first).features.made == 9
+    # Pooled: three epochs, clean, shifted.
+    assert _sharing(first).features.made == 5
     assert _sharing(again).features.made == 0
     assert _sharing(again).views.made == 0
     other_head = train_trial(_params(optimizer="lion"), _context(tmp_path))
@@ -191,17 +241,10 @@ def _with_noise(context: TrialContext, fold: int) -> LabelledImages:
     return replace(data, images=images, labels=labels, fingerprint="noise")
 
 
-def test_the_rung_keeps_a_trial_from_finetuning(tmp_path: Path) -> None:
-    reporter = RecordingReporter(finetunes=False)
-    result = train_trial(_params(), _context(tmp_path, reporter))
-    assert {stage for stage, _, _ in reporter.heard} == {"head"}
-    assert not result.stopped
-    assert reporter.asked == [pytest.approx(result.score)]
-
-
 def test_a_trial_that_the_reporter_ends_keeps_the_scores_of_its_epochs(tmp_path: Path) -> None:
     result = train_trial(_params(), _context(tmp_path, RecordingReporter(stop_after=2)))
     assert result.stopped
+    assert not result.goes_on
     assert len(result.curves["stage"]) == 2
     assert np.isfinite(result.score)
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.fold_heads import FILE_NAME, read_fold_heads
+from objectives.fold_heads import read_heads
 from objectives.networks.network import build_network
 from objectives.records import LabelledImages, Splits, Stage, TrialContext, TrialResult
 from objectives.settings import TrainSettings, ValidationSettings
@@ -27,9 +27,6 @@ class GoesOn:
 
     def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:
         return True
-
-    def enters_finetuning(self, head_score: float) -> bool:
-        return False
 
 
 def _context(home: Path) -> TrialContext:
@@ -64,7 +61,8 @@ def _trial(context: TrialContext, features: FeaturesName) -> tuple[FoldHeads, Tr
         learning_rate=0.01,
     )
     result = train_trial(params, context)
-    heads = read_fold_heads(context.checkpoint_folder / FILE_NAME, N_FOLDS)
+    heads = read_heads(context.checkpoint_folder)
+    assert heads is not None
     return FoldHeads(params, heads), result
 
 
@@ -72,7 +70,7 @@ def _by_keras(trial: FoldHeads, images: np.ndarray, fold_of: np.ndarray) -> np.n
     """Answer about each row by Keras' own network with the head of the row's fold."""
     network = build_network(trial.params, image_px=PX, n_classes=N_CLASSES, seed=0)
     answers = np.empty((len(images), N_CLASSES), np.float32)
-    for fold, head in enumerate(trial.heads):
+    for fold, head in trial.heads.items():
         network.set_head(list(head))
         mine = fold_of == fold
         logits = network.model(images[mine].astype(np.float32))

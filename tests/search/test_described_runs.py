@@ -1,4 +1,4 @@
-"""A real trial and its promotion: what MLflow then holds is what the description says."""
+"""A real trial in both phases, and its promotion: MLflow then holds what the description says."""
 
 import json
 import re
@@ -13,9 +13,14 @@ from PIL import Image
 from mlruns_config.client import connect
 from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
 from mlruns_config.description.specs import MetricSpec, Spec
-from mlruns_config.description.trial import OWN_ARTIFACT, TRIAL
+from mlruns_config.description.trial import OWN_ARTIFACT, TRIAL, TRIAL_ARTIFACTS
 from mlruns_config.description.trial_metrics import OWN
-from mlruns_config.names import TAG_CLASS_LABELS, TAG_GIT_COMMIT, TAG_REASON
+from mlruns_config.names import (
+    TAG_CLASS_LABELS,
+    TAG_FINETUNE_REASON,
+    TAG_GIT_COMMIT,
+    TAG_REASON,
+)
 from mlruns_config.settings import TrackingSettings
 from search.prediction.predict import predict
 from search.sweep import Sweep
@@ -35,8 +40,9 @@ VALUES = {
     "section": "data|validation|train",
     "rows": "oof|holdout",
     "tempered": "before|after",
-    "form": "ensemble|symmetries",
+    "form": "ensemble|majority|symmetries",
     "model": "registered|single",
+    "artifact": "|".join(re.escape(spec.name) for spec in TRIAL_ARTIFACTS),
 }
 OWN_NAMES = (OWN, OWN_ARTIFACT)
 
@@ -61,8 +67,8 @@ class Held:
             "sweep": "colours",
             "data": {"path": str(data), "image_px": 16, "exclude": "none", "holdout": 0.4},
             "validation": {"folds": 2},
-            "train": {"head_epochs": 4, "finetune_epochs": 0},
-            "space": {"base": "small", "backbone": "small_cnn", "policy": "flip"},
+            "train": {"head_epochs": 2, "finetune_epochs": 4},
+            "space": "tests.search.two_phase_space:SPACE",
             "budget": {"trials": 1},
         }
         sweep = Sweep.from_mapping(content)
@@ -118,29 +124,35 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 
 def test_a_trials_run_holds_what_is_described_and_nothing_else(held: Held) -> None:
-    assert held.record.state == "done"
+    assert (held.record.state, held.record.stage) == ("done", "finetune")
     data = held.run(str(held.record.run_id))
     _compare(data.params, TRIAL.params)
-    _compare(set(data.tags) - {TAG_GIT_COMMIT}, TRIAL.tags, absent=[TAG_REASON, TAG_GIT_COMMIT])
+    absent = [TAG_REASON, TAG_FINETUNE_REASON, TAG_GIT_COMMIT]
+    _compare(set(data.tags) - {TAG_GIT_COMMIT}, TRIAL.tags, absent=absent)
     _compare(data.metrics, TRIAL.metrics)
-    # The network was trained from scratch, so no heads stand by themselves.
-    _compare(held.artifacts(str(held.record.run_id)), TRIAL.artifacts, absent=["fold_heads.npz"])
+    _compare(held.artifacts(str(held.record.run_id)), TRIAL.artifacts)
 
 
-def test_metrics_without_a_curve_have_one_value_and_curves_one_an_epoch(held: Held) -> None:
+def test_metrics_without_a_curve_have_a_value_for_the_better_phase_and_curves_one_an_epoch(
+    held: Held,
+) -> None:
     run_id = str(held.record.run_id)
     for name in held.run(run_id).metrics:
         fitting = (s for s in TRIAL.metrics if s is not OWN and _pattern(s.name).fullmatch(name))
         # What is named outright comes before what fits many stages.
         spec = next(fitting)
         points = len(held.client.get_metric_history(run_id, name))
-        assert points == _expected_points(spec, points), name
+        assert points == _expected_points(name, spec, points), name
 
 
-def _expected_points(spec: MetricSpec, points: int) -> int:
+def _expected_points(name: str, spec: MetricSpec, points: int) -> int:
+    stage = name.partition("/")[0]
     if spec.step.startswith("epoch"):
-        return 4
-    return points if spec.step.startswith("sample") else 1
+        return {"head": 2, "finetune": 4}[stage]
+    if spec.step.startswith("sample"):
+        return points
+    # The second phase was better, so its values came after those of the first.
+    return 1 if stage in ("head", "finetune", "cost") else 2
 
 
 def test_a_promotions_run_and_version_hold_what_is_described_and_nothing_else(held: Held) -> None:
@@ -171,7 +183,8 @@ def test_classes_of_any_name_keep_their_metrics_and_their_names(held: Held, tmp_
 
 
 def test_status_sums_what_trials_shared(held: Held) -> None:
-    metrics = held.run(str(held.record.run_id)).metrics
+    run_id = str(held.record.run_id)
     for work in ("views", "features"):
         for how in ("made", "reused", "streamed"):
-            assert held.status.shared[work][how] == metrics[f"sharing/{work}_{how}"]
+            history = held.client.get_metric_history(run_id, f"sharing/{work}_{how}")
+            assert held.status.shared[work][how] == sum(point.value for point in history)

@@ -72,6 +72,29 @@ def test_the_counts_line_says_how_many_trials_have_ended_and_how() -> None:
     )
 
 
+def test_the_counts_line_says_how_many_were_fine_tuned() -> None:
+    tuning = {"free": 1, "running": 2, "done": 3, "pruned": 2, "failed": 1}
+    assert counts_line(document(finetuning=tuning)).plain == (
+        "cells: 12 of 40 trials done (3 pruned, 1 failed), 2 running, 6 fine-tuned, "
+        "2 being fine-tuned, 14 min left"
+    )
+    assert "fine-tuned" not in counts_line(document(finetuning={"done": 0})).plain
+
+
+def test_a_best_score_that_comes_from_fine_tuning_is_called_so() -> None:
+    best = {"trial": 7, "score": 0.8, "clean": 0.8, "shifted": None, "stage": "finetune"}
+    expected = "best: trial 7 with 0.8000 (clean 0.8000, fine-tuned)"
+    assert best_line(document(best=best)) == expected
+
+
+def test_without_a_terminal_a_line_comes_when_a_fine_tuning_ends() -> None:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=300)) as progress:
+        for done in (0, 1, 1):
+            progress.show(Status(document(finetuning={"done": done})))
+    assert len(out.getvalue().splitlines()) == 2
+
+
 def test_a_sweep_without_a_score_says_so() -> None:
     assert best_line(document(best=None)) == "no score yet"
 

@@ -1,6 +1,7 @@
 """Sweeps of the tiny objective, run by one worker in this process, and what is refused."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,13 @@ import pytest
 from mlruns_config.client import connect as connect_mlflow
 from mlruns_config.description.trial import OOF
 from mlruns_config.settings import TrackingSettings
+from search.creation import create_or_resume
+from search.storage.records import Budget
+from search.storage.storage import Storage
 from search.sweep import Sweep, sweep_names
+from search.sweep_file.sweep_file import check_sweep
 from spaces.errors import InputError, UnavailableError
+from tests.search.small_sweep import enter_sweep
 
 pytestmark = pytest.mark.slow
 
@@ -212,6 +218,35 @@ def test_other_data_under_the_same_name_is_refused(
         np.savez(moved, images=other, labels=archive["labels"])
     with pytest.raises(InputError, match="is not the data that the sweep 'tiny' began with"):
         Sweep.from_mapping({**content, "data": section}).launch()
+
+
+def test_limits_that_are_changed_at_once_are_all_changed(
+    content: Content, storage: Storage, storage_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLDSWEEP_STORAGE_URL", storage_url)
+    row = enter_sweep(storage, "tiny", file=check_sweep(content).as_written())
+    sweeps = [Sweep.open("tiny") for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        for round_ in range(1, 21):
+            changes = ({"trials": round_}, {"hours": float(round_)}, {"gpu_hours": float(round_)})
+            changed = [
+                pool.submit(sweep.change_budget, **change)  # type: ignore[arg-type]
+                for sweep, change in zip(sweeps, changes, strict=True)
+            ]
+            wait(changed)
+            assert storage.sweeps.budget(row.id) == Budget(round_, round_, round_)
+            assert len(storage.slots(row.id).all()) == round_
+
+
+def test_a_launch_leaves_limits_alone_that_its_file_does_not_name(content: Content) -> None:
+    sweep = Sweep.from_mapping({**content, "budget": {"trials": 2}})
+    create_or_resume(sweep.file, sweep.settings)
+    Sweep.open("tiny").change_budget(trials=5, hours=3.0)
+    again = Sweep.from_mapping({**content, "budget": {"trials": 4, "gpu_hours": 1.0}})
+    create_or_resume(again.file, again.settings)
+    row = sweep.storage.sweeps.find("tiny")
+    assert row is not None
+    assert row.budget == Budget(4, hours=3.0, gpu_hours=1.0)
 
 
 @pytest.mark.parametrize(

@@ -15,20 +15,26 @@ from spaces.recipes import RECIPES, resolve_recipe
 from spaces.space import Dimension, Space, Value
 
 
-def _draw(space: Space, seed: int) -> tuple[TrialParams, dict[str, Value]]:
-    generator = random.Random(seed)
-    drawn: dict[str, Value] = {}
+class _Draws:
+    """Draws at random, and remembers what by label."""
 
-    def suggest(dimension: Dimension) -> Value:
+    def __init__(self, seed: int) -> None:
+        self._generator = random.Random(seed)
+        self.drawn: dict[str, Value] = {}
+
+    def __call__(self, dimension: Dimension) -> Value:
         value = (
-            generator.choice(dimension.choices)
+            self._generator.choice(dimension.choices)
             if dimension.choices
-            else generator.uniform(dimension.low, dimension.high)
+            else self._generator.uniform(dimension.low, dimension.high)
         )
-        drawn[dimension.label] = value
+        self.drawn[dimension.label] = value
         return value
 
-    return space.draw(suggest), drawn
+
+def _draw(space: Space, seed: int) -> tuple[TrialParams, dict[str, Value]]:
+    draws = _Draws(seed)
+    return space.draw(draws), draws.drawn
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -47,6 +53,41 @@ def test_every_point_of_a_named_space_is_a_trial_with_its_own_conditional_parame
         )
         assert f"{params.optimizer}_learning_rate" in drawn
         assert len([label for label in drawn if label.endswith("learning_rate")]) == 1
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_fine_tuning_draws_its_own_parameters_and_leaves_the_heads_as_they_are(name: str) -> None:
+    ranges = {"adamw": (3e-5, 5e-4), "sgd": (1e-3, 3e-2), "lion": (1e-5, 1e-4)}
+    for seed in range(100):
+        head, drawn = _draw(SPACES[name], seed)
+        assert not [label for label in drawn if "finetune" in label]
+        draws = _Draws(seed)
+        params = SPACES[name].draw_finetuning(head, draws)
+        label = f"{head.optimizer}_finetune_learning_rate"
+        assert draws.drawn == {
+            "finetune_fraction": params.finetune_fraction,
+            label: params.finetune_learning_rate,
+        }
+        low, high = ranges[head.optimizer]
+        assert low <= params.finetune_learning_rate <= high
+        own = {"finetune_fraction", "finetune_learning_rate"}
+        assert params.model_dump(exclude=own) == head.model_dump(exclude=own)
+
+
+def test_a_head_can_have_been_drawn_from_the_dimensions_that_drew_it() -> None:
+    for seed in range(100):
+        head, drawn = _draw(SPACES["default"], seed)
+        found = SPACES["default"].head_dimensions(head)
+        assert [dimension.label for dimension in found] == list(drawn)
+
+
+def test_a_recipe_gives_the_parameters_of_fine_tuning_too() -> None:
+    recipe = {"optimizer": "lion", "finetune_learning_rate": 5e-5, "finetune_fraction": 0.6}
+    assert resolve_recipe(recipe, SPACES["small"]) == {
+        "optimizer": "lion",
+        "lion_finetune_learning_rate": 5e-5,
+        "finetune_fraction": 0.6,
+    }
 
 
 def test_weights_left_out_are_those_that_there_are() -> None:
@@ -71,6 +112,7 @@ def test_narrowing_fixes_lists_and_ranges() -> None:
             "optimizer": "adamw",
             "learning_rate": {"low": 0.001, "high": 0.002},
             "dropout": [0.1, 0.2],
+            "finetune_learning_rate": 1e-4,
         }
     )
     for seed in range(50):
@@ -80,6 +122,7 @@ def test_narrowing_fixes_lists_and_ranges() -> None:
         assert 0.001 <= params.learning_rate <= 0.002
         assert params.dropout in (0.1, 0.2)
         assert not {"momentum", "nesterov", "lion_learning_rate"} & drawn.keys()
+        assert space.draw_finetuning(params, _Draws(seed)).finetune_learning_rate == 1e-4
 
 
 @pytest.mark.parametrize(
@@ -164,7 +207,7 @@ def test_recipes_lie_in_both_spaces(name: str) -> None:
         ({"optimizer": "adam"}, "optimizer = 'adam'"),
         (
             {"loss": "focal", "focal_alpha": "balanced", "class_weights": "balanced"},
-            "class_weights and focal_alpha are both 'balanced'",
+            "focal_alpha = 'balanced' applies to no trial",
         ),
     ],
 )

@@ -1,12 +1,17 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mlruns_config.description.origin import Origin
 from mlruns_config.description.promotion import holdout_metrics
-from mlruns_config.description.trial_metrics import epoch_metrics, trial_metrics
+from mlruns_config.description.trial_metrics import (
+    epoch_metrics,
+    phase_metrics,
+    trial_metrics,
+)
 from mlruns_config.description.trial_tags import begun_tags
 from mlruns_config.names import TAG_CLASS_LABELS, TAG_CLASS_NAMES
 from objectives.evaluation.bootstrap import Estimate
@@ -39,8 +44,6 @@ def test_every_number_of_a_trial_has_its_metric() -> None:
         "seconds": 20.0,
         "final/score_fold_0": 0.4,
         "final/score_fold_1": 0.6,
-        "head/epochs": 3,
-        "cost/head_s": 12.5,
         "clean/accuracy": 0.9,
         "clean/balanced_accuracy": 0.8,
         "clean/macro_f1": 0.7,
@@ -56,6 +59,26 @@ def test_every_number_of_a_trial_has_its_metric() -> None:
         "sharing/features_reused": 5,
         "sharing/features_streamed": 6,
         "objective/my loss _nats": 0.25,
+    }
+
+
+def test_each_phase_has_its_scores_epochs_and_seconds_beside_the_better_one() -> None:
+    assert phase_metrics(RESULT, "head") == {
+        "head/final_score": 0.5,
+        "head/final_clean": 0.9,
+        "head/epochs": 3,
+        "cost/head_s": 12.5,
+    }
+    tuned = replace(
+        RESULT, shifted=0.25, epochs={"head": 3, "finetune": 7}, stage_s={"finetune": 99.0}
+    )
+    # The epochs of its heads are metrics of the first phase already.
+    assert phase_metrics(tuned, "finetune") == {
+        "finetune/final_score": 0.5,
+        "finetune/final_clean": 0.9,
+        "finetune/final_shifted": 0.25,
+        "finetune/epochs": 7,
+        "cost/finetune_s": 99.0,
     }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlruns_config.client import connect
-from mlruns_config.names import TAG_ATTEMPT, TAG_STATE
+from mlruns_config.names import TAG_ATTEMPT, TAG_FINETUNE_ATTEMPT, TAG_FINETUNE_STATE, TAG_STATE
+from mlruns_config.outbox.messages import Message, Phase
 from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.settings import TrackingSettings
 from tests.mlruns_config.found_runs import only_run, steps_of
@@ -37,11 +38,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def opened(
-    settings: TrackingSettings, spool: Path, experiment: str, attempt: int
+    settings: TrackingSettings, spool: Path, experiment: str, attempt: int, phase: Phase = "head"
 ) -> tuple[Outbox, RunSpool]:
-    outbox = Outbox(settings, spool / f"attempt-{attempt}")
+    outbox = Outbox(settings, spool / f"attempt-{attempt}-{phase}")
     key = f"{experiment}/1"
-    return outbox, outbox.open_run(experiment, key, "trial 1", attempt=attempt, began_ms=1_000)
+    run = outbox.open_run(experiment, key, "trial 1", attempt=attempt, phase=phase, began_ms=1_000)
+    return outbox, run
 
 
 def test_a_later_attempt_is_not_changed_by_what_an_earlier_one_still_says(
@@ -71,7 +73,7 @@ def test_a_later_attempt_is_not_changed_by_what_an_earlier_one_still_says(
     assert (found.data.tags[TAG_STATE], found.data.tags["worker"]) == ("running", "second")
     assert found.data.tags[TAG_ATTEMPT] == "2"
     assert client.list_artifacts(found.info.run_id) == []
-    assert list(tmp_path.glob("attempt-1/*")) == []
+    assert list(tmp_path.glob("attempt-1-*/*")) == []
 
     run.finish("FINISHED", time_ms=9_000)
     assert second.close(150)
@@ -95,6 +97,73 @@ def test_a_run_starts_when_its_trial_began_and_the_attempt_decides_not_the_clock
         1_000,
         2_000,
     )
+
+
+def test_a_run_that_has_ended_runs_again_in_its_second_phase_and_ends_again(
+    sqlite: TrackingSettings, tmp_path: Path
+) -> None:
+    first, heads = opened(sqlite, tmp_path, "phases", 3)
+    heads.metrics({"score": 0.5}, time_ms=2_000)
+    heads.finish("FINISHED", time_ms=2_000)
+    assert first.close(150)
+    # Attempts of each phase are counted from one.
+    second, tuning = opened(sqlite, tmp_path, "phases", 1, "finetune")
+    assert second.flush(150)
+    client, found = only_run(sqlite, "phases")
+    assert found.info.status == "RUNNING"
+    assert (found.data.tags[TAG_ATTEMPT], found.data.tags[TAG_FINETUNE_ATTEMPT]) == ("3", "1")
+    tuning.metrics({"score": 0.75}, time_ms=8_000)
+    tuning.finish("FINISHED", time_ms=8_000)
+    assert second.close(150)
+    client, found = only_run(sqlite, "phases")
+    assert (found.info.status, found.info.end_time) == ("FINISHED", 8_000)
+    assert found.data.metrics == {"score": 0.75}
+    history = client.get_metric_history(found.info.run_id, "score")
+    assert [point.value for point in history] == [0.5, 0.75]
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["while it runs", "after its end"])
+def test_what_the_first_phase_still_says_after_the_second_began_arrives_and_ends_nothing(
+    ends: bool, sqlite: TrackingSettings, tmp_path: Path
+) -> None:
+    experiment = f"late heads {ends}"
+    second, tuning = opened(sqlite, tmp_path, experiment, 1, "finetune")
+    tuning.metrics({"score": 0.75}, time_ms=8_000)
+    tuning.tags({TAG_FINETUNE_STATE: "complete"})
+    if ends:
+        tuning.finish("FINISHED", time_ms=8_000)
+    assert second.flush(150)
+
+    (tmp_path / "oof.txt").write_text("of the heads")
+    first, heads = opened(sqlite, tmp_path, experiment, 2)
+    heads.params({"seed": 7})
+    heads.tags({TAG_STATE: "complete"})
+    heads.metrics({"score": 0.5}, time_ms=2_000)
+    heads.artifact(tmp_path / "oof.txt")
+    heads.finish("FAILED", time_ms=2_000)
+    assert first.close(150)
+    client, found = only_run(sqlite, experiment)
+    expected = ("FINISHED", 8_000) if ends else ("RUNNING", None)
+    assert (found.info.status, found.info.end_time) == expected
+    assert found.data.params == {"seed": "7"}
+    assert found.data.metrics == {"score": 0.75}
+    assert (found.data.tags[TAG_STATE], found.data.tags[TAG_FINETUNE_STATE]) == (
+        "complete",
+        "complete",
+    )
+    assert [entry.path for entry in client.list_artifacts(found.info.run_id)] == ["oof.txt"]
+    assert second.close(150)
+
+
+def test_a_line_that_was_spooled_before_there_were_phases_is_one_of_the_first(
+    tmp_path: Path,
+) -> None:
+    line = (
+        b'{"run": {"experiment": "e", "key": "s/1", "name": "n", "run_id": null, "attempt": 2, '
+        b'"began_ms": 5}, "kind": "finish", "body": {"status": "FINISHED"}, "time_ms": 9}\n'
+    )
+    message = Message.from_line(line)
+    assert (message.run.attempt, message.run.phase) == (2, "head")
 
 
 def test_a_trial_that_was_given_back_is_scheduled_until_the_next_attempt(

@@ -4,7 +4,8 @@ import keras
 import pytest
 
 from objectives.networks.backbones import build_backbone
-from objectives.networks.taps import LARGEST_WIDTH, find_taps
+from objectives.networks.taps import find_taps
+from objectives.settings import MOST_FEATURES
 from tests.objectives.tiny_backbone import tiny_backbone
 
 PX = 96
@@ -46,7 +47,7 @@ def test_scaled_pixels_are_no_tap() -> None:
 def test_the_taps_of_each_family_stay_below_the_cap_and_reach_every_resolution(name: str) -> None:
     backbone = build_backbone(name, "none", PX)
     taps = find_taps(backbone, "deep")
-    assert backbone.output.shape[-1] * 2 < _width(backbone) <= LARGEST_WIDTH
+    assert backbone.output.shape[-1] * 2 < _width(backbone) <= MOST_FEATURES
     places = [tap.place for tap in taps]
     assert places == sorted(set(places))
     assert taps[-1].tensor is backbone.output
@@ -63,7 +64,7 @@ def test_taps_are_left_out_evenly_where_not_all_fit() -> None:
         x = keras.layers.Add()([skipped, keras.layers.Conv2D(1024, 1)(skipped)])
     backbone = keras.Model(inputs, keras.layers.Conv2D(16, 3, strides=2)(x))
     taps = find_taps(backbone, "deep")
-    assert sum(tap.width for tap in taps) <= LARGEST_WIDTH
+    assert sum(tap.width for tap in taps) <= MOST_FEATURES
     # Seven of 1,024 fit beside the output: the last map of its size, and of the 17 others through
     # which everything passes every third from the top.
     names = [backbone.operations[tap.place].name for tap in taps]

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.networks.cuts import find_cut
 from objectives.networks.frozen_part import frozen_part
 from objectives.networks.network import build_network, freeze_below
 from objectives.training.batches import shared_batches
+from objectives.training.compiled_network import CompiledNetwork
 from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.training.network_stage import NetworkTrainer
 from spaces.params import TrialParams
@@ -25,11 +25,14 @@ def _problem() -> tuple[np.ndarray, np.ndarray, FoldPlan]:
     return images.astype(np.uint8), np.eye(N_CLASSES, dtype=np.float32)[classes], plan
 
 
-def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> list[np.ndarray]:
-    images, labels, plan = _problem()
+def _separate_run(
+    params: TrialParams, fold: int, fraction: float | None, cut: int | None, read: np.ndarray
+) -> list[np.ndarray]:
+    _, labels, plan = _problem()
     network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=SEED)
     if fraction is not None:
         freeze_below(network.backbone, fraction)
+    model = network.model if cut is None else network.above(cut).model
     optimizers = {
         "adamw": keras.optimizers.AdamW(
             params.learning_rate,
@@ -38,8 +41,10 @@ def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> lis
         ),
         "sgd": keras.optimizers.SGD(params.learning_rate, momentum=0.9, nesterov=True),
     }
-    network.model.compile(
-        optimizers[params.optimizer], keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(
+        optimizers[params.optimizer],
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,  # XLA compiles for every number of rows, for longer than all else takes.
     )
     for epoch in range(N_EPOCHS):
         batches = shared_batches(
@@ -51,8 +56,8 @@ def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> lis
         for batch in batches:
             rows = np.sort(batch[batch >= 0])
             rows = rows[plan.fold_of[rows] != fold]
-            network.model.train_on_batch(
-                images[rows].astype("float32"),
+            model.train_on_batch(
+                read[rows].astype("float32"),
                 labels[rows],
                 sample_weight=labels[rows] @ plan.class_weights[fold],
             )
@@ -65,8 +70,11 @@ def _separate_run(params: TrialParams, fold: int, fraction: float | None) -> lis
     [("adamw", None, False), ("sgd", None, False), ("adamw", 0.5, False), ("sgd", 0.5, True)],
 )
 def test_folds_in_lockstep_end_where_separate_keras_runs_end(
-    optimizer: str, fraction: float | None, is_cut: bool
+    optimizer: str, fraction: float | None, is_cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not is_cut:
+        # No map is small enough to be stored.
+        monkeypatch.setattr("objectives.networks.cuts.LARGEST_MAP_RATIO", 0)
     params = TrialParams.model_validate(
         {
             "backbone": "small_cnn",
@@ -81,15 +89,14 @@ def test_folds_in_lockstep_end_where_separate_keras_runs_end(
     network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=SEED)
     if fraction is not None:
         freeze_below(network.backbone, fraction)
-    trained, read = network, images
-    if is_cut:
-        cut = find_cut(network.backbone)
-        assert cut is not None
-        below = frozen_part(network.backbone, params.features, cut)
-        trained, read = network.above(cut), np.asarray(below(images.astype("float32")))
+    compiled, read = CompiledNetwork(network, params.optimizer), images
+    assert (compiled.cut is not None) == is_cut
+    if compiled.cut is not None:
+        below = frozen_part(network.backbone, params.features, compiled.cut)
+        read = np.asarray(below(images.astype("float32"))).astype(np.float16)
     trainer = NetworkTrainer(
         params,
-        trained,
+        compiled,
         plan,
         lambda epoch: (read, labels),
         read,
@@ -103,13 +110,90 @@ def test_folds_in_lockstep_end_where_separate_keras_runs_end(
     for fold in range(N_FOLDS):
         trainer.load(fold)
         ours = [variable.numpy() for variable in network.model.variables]
-        theirs = _separate_run(params, fold, fraction)
+        theirs = _separate_run(params, fold, fraction, compiled.cut, read)
         for mine, wanted in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(mine, wanted, rtol=1e-3, atol=2e-4)
         rows = plan.rows_of(fold)
         predicted = keras.ops.softmax(network.model(images[rows].astype("float32")))
-        np.testing.assert_allclose(outcomes[fold].clean, np.asarray(predicted), atol=1e-5)
+        # Stored features are rounded to half precision.
+        atol = 1e-3 if is_cut else 1e-5
+        np.testing.assert_allclose(outcomes[fold].clean, np.asarray(predicted), atol=atol)
         assert outcomes[fold].shifted is not None
+
+
+@pytest.mark.slow
+def test_folds_one_after_another_end_bit_for_bit_where_they_end_together() -> None:
+    """Whole networks with batch normalisation and dropout, in one compiled step after another."""
+    params = TrialParams(backbone="small_cnn", dense_units=4, dropout=0.5, batch_size=8)
+    images, labels, plan = _problem()
+    network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=SEED)
+    compiled = CompiledNetwork(network, params.optimizer)
+
+    def begin() -> NetworkTrainer:
+        return NetworkTrainer(
+            params,
+            compiled,
+            plan,
+            lambda epoch: (np.roll(images, epoch, axis=1), labels),
+            images,
+            images[::-1],
+            n_epochs=N_EPOCHS,
+            seed=SEED,
+            learning_rate=0.01,
+        )
+
+    together, apart = begin(), begin()
+    for epoch in range(N_EPOCHS):
+        ended_together = together.advance(epoch)
+    for fold in reversed(range(N_FOLDS)):
+        for epoch in range(N_EPOCHS):
+            ended_apart = apart.advance(epoch, [fold])[fold]
+        assert ended_apart.loss == ended_together[fold].loss
+        np.testing.assert_array_equal(ended_apart.clean, ended_together[fold].clean)
+        np.testing.assert_array_equal(ended_apart.shifted, ended_together[fold].shifted)
+
+
+@pytest.mark.slow
+def test_dropout_in_a_step_costs_what_keras_dropout_costs_on_average() -> None:
+    """Nothing is learnt at a rate of 0, so epochs are draws of one expected loss."""
+    rate, n_draws = 0.5, 150
+    params = TrialParams(backbone="small_cnn", dropout=rate, batch_size=N_ROWS)
+    images, labels, _ = _problem()
+    ones = np.ones((1, N_CLASSES), np.float32)
+    plan = FoldPlan(np.full(N_ROWS, -1), 1, ones, ones)
+    network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=SEED)
+    network.classifier.kernel.assign(3.0 * network.classifier.kernel)
+    trainer = NetworkTrainer(
+        params,
+        CompiledNetwork(network, params.optimizer),
+        plan,
+        lambda epoch: (images, labels),
+        images,
+        None,
+        n_epochs=n_draws,
+        seed=SEED,
+        learning_rate=0.0,
+    )
+    ours = [trainer.advance(epoch)[0].loss for epoch in range(n_draws)]
+    trainer.load(0)
+    hidden = network.body(images.astype("float32"), training=True)
+    dropout = keras.layers.Dropout(rate, seed=SEED)
+    theirs = [
+        float(
+            keras.ops.mean(
+                keras.losses.categorical_crossentropy(
+                    labels, network.classifier(dropped), from_logits=True
+                )
+            )
+        )
+        for dropped in (dropout(hidden, training=True) for _ in range(n_draws))
+    ]
+    error = np.hypot(np.std(ours), np.std(theirs)) / np.sqrt(n_draws)
+    assert abs(np.mean(ours) - np.mean(theirs)) < 3.5 * error
+    undropped = keras.losses.categorical_crossentropy(
+        labels, network.classifier(hidden), from_logits=True
+    )
+    assert abs(np.mean(ours) - float(keras.ops.mean(undropped))) > 5 * error
 
 
 def test_a_fold_begins_with_the_head_that_it_is_given() -> None:
@@ -119,7 +203,7 @@ def test_a_fold_begins_with_the_head_that_it_is_given() -> None:
     network = build_network(params, image_px=PX, n_classes=N_CLASSES, seed=SEED)
     trainer = NetworkTrainer(
         params,
-        network,
+        CompiledNetwork(network, params.optimizer),
         plan,
         lambda epoch: (images, labels),
         images,

@@ -114,6 +114,9 @@ FILES = {
     "an unknown recipe": Case(("unknown recipe 'plane'", "plain"), {"recipes": ["plane"]}),
     "a recipe with an unknown parameter": Case(("'lr'",), {"recipes": [{"lr": 0.1}]}),
     "a recipe outside of its range": Case(("dropout",), {"recipes": [{"dropout": 1.5}]}),
+    "a recipe with a value that no trial has": Case(
+        ("momentum", "optimizer"), {"recipes": [{"optimizer": "adamw", "momentum": 0.95}]}
+    ),
     "an objective that is no reference": Case(("objective", "'mine'"), {"objective": "mine"}),
     "an objective that is not there": Case(("nowhere",), {"objective": "nowhere:mine"}),
     "an objective without the attribute": Case(("mine",), {"objective": "json:mine"}),

@@ -103,7 +103,7 @@ def test_watching_a_sweep_that_has_ended_ends_at_once(finished: Run) -> None:
 def test_the_leaderboard_has_a_row_for_each_trial_the_best_first(finished: Run) -> None:
     lines = finished("status", "cells").out.splitlines()
     head = next(i for i, line in enumerate(lines) if line.startswith("rank"))
-    expected = "rank trial score clean shifted backbone policy optimizer time"
+    expected = "rank trial score clean shifted stage backbone policy optimizer time"
     assert lines[head].split() == expected.split()
     scores = [float(line.split()[2]) for line in lines[head + 1 : head + 3]]
     assert scores == sorted(scores, reverse=True)

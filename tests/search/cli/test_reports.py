@@ -25,26 +25,29 @@ from tests.search.cli.conftest import Run
 CLEAN = Estimate(0.9, 0.85, 0.95)
 CORRUPTED = Estimate(0.6, 0.5, 0.7)
 SLOT = Slot(
-    "id",
-    0,
-    "done",
-    None,
-    1,
-    0,
-    7,
-    None,
-    {},
-    0.9,
-    0.9,
-    None,
-    {},
-    None,
-    True,
-    None,
-    0.0,
-    0.0,
-    0.0,
-    0.0,
+    sweep_id="id",
+    number=0,
+    phase="head",
+    state="done",
+    worker_id=None,
+    attempt=1,
+    losses=0,
+    trial=7,
+    study_trial=7,
+    run_id=None,
+    params={},
+    score=0.9,
+    clean=0.9,
+    shifted=None,
+    detail={},
+    goes_on=False,
+    reason=None,
+    told=True,
+    spooled=None,
+    began_at=0.0,
+    claimed_at=0.0,
+    ended_at=0.0,
+    device_s=0.0,
 )
 
 
@@ -271,6 +274,11 @@ def test_a_trial_is_shown_with_classes_of_any_name_and_its_own_numbers() -> None
         "trial": 3,
         "state": "done",
         "score": 0.9,
+        "clean": 0.9,
+        "stage": "finetune",
+        "first_score": 0.8,
+        "finetuning": "done",
+        "finetuned_score": 0.9,
         "summaries": {"clean": summary, "shifted": {**summary, "accuracy": 0.7}},
         "stage_s": {"head": 12.0},
         "metrics": {"own/number": 0.25},
@@ -283,3 +291,6 @@ def test_a_trial_is_shown_with_classes_of_any_name_and_its_own_numbers() -> None
     assert lines.count(["50%", "0.1000", "0.2000", "0.3000"]) == 2
     assert ["own/number", "0.25"] in lines
     assert ["stages", "head", "12", "s"] in lines
+    text = " ".join(" ".join(line) for line in lines)
+    assert "score 0.9000 (clean 0.9000, shifted -, stage finetune)" in text
+    assert "phases heads 0.8000, fine-tuned 0.9000 (done)" in text

@@ -11,6 +11,7 @@ EMPTY = SweepStatus(
     state="interrupted",
     budget={"trials": 2, "hours": None, "gpu_hours": None},
     trials={"free": 2, "running": 0, "done": 0, "pruned": 0, "failed": 0},
+    finetuning={},
     best=None,
     leaderboard=[],
     workers=[],

@@ -29,7 +29,8 @@ def apart(home: Home) -> OpenSweep:
 
 
 def _choose(opened: OpenSweep, *, trial: int | None = None, size: EnsembleSize = "auto") -> Lineup:
-    return choose_lineup(opened, trial=trial, size=size, on_progress=lambda text: None)
+    slots = opened.slots.all()
+    return choose_lineup(opened, slots=slots, trial=trial, size=size, on_progress=lambda text: None)
 
 
 def test_trials_that_err_on_different_images_answer_together(apart: OpenSweep) -> None:

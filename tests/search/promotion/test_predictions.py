@@ -64,8 +64,7 @@ def test_predictions_that_are_no_longer_here_come_from_mlflow(
         experiment = client.create_experiment(opened.row.name, f"{home.folder}/art")
         run_id = client.create_run(experiment).info.run_id
         client.log_artifact(run_id, str(path), OOF.folder)
-    number = next(slot.number for slot in opened.slots.all() if slot.trial == GOOD)
-    opened.slots.note_run(number, run_id)
+    opened.slots.note_run(GOOD, run_id)
     shutil.rmtree(path.parents[1])
     found = _gather(opened)
     assert [candidate.trial for candidate in found.candidates] == [GOOD]

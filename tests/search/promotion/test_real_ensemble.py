@@ -183,7 +183,13 @@ def test_a_trial_that_is_named_is_promoted_alone_as_it_was_scored(
     sweep: Sweep, opened: OpenSweep
 ) -> None:
     worst = min(sweep.trial_records(), key=lambda record: record.score or 0)
-    found = choose_lineup(opened, trial=worst.trial, size="auto", on_progress=lambda text: None)
+    found = choose_lineup(
+        opened,
+        slots=opened.slots.all(),
+        trial=worst.trial,
+        size="auto",
+        on_progress=lambda text: None,
+    )
     assert found.trials == (worst.trial,)
     assert found.choice is not None
     assert found.choice.single_score == pytest.approx(worst.score, abs=0.02)

@@ -1,13 +1,12 @@
 """The contract of sweeps, slots and workers, held on SQLite and on PostgreSQL."""
 
 import multiprocessing
-from functools import partial
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 
-from objectives.stopping.rung import enters_rung
-from search.storage.records import Budget, Slot, SlotLostError, SweepRow
+from search.storage.records import Slot, SlotLostError, SweepRow
 from search.storage.slots import MAX_LOSSES, Slots
 from search.storage.storage import Storage, open_storage
 from search.workers.liveness import Liveness
@@ -66,30 +65,6 @@ def test_processes_that_claim_at_once_share_the_slots_exactly(
     assert book.counts()["done"] == 60
 
 
-def test_a_raised_budget_adds_slots_and_a_lowered_one_takes_only_untouched_ones(
-    storage: Storage,
-) -> None:
-    row, book = make_sweep(storage, trials=3)
-    book.finish(claim(book), "done", score=0.5)
-    begun = claim(book, "w")
-    book.assign_trial(begun, 1)
-    storage.sweeps.change_budget(row.id, Budget(5))
-    assert book.counts() == {"free": 3, "running": 1, "done": 1, "pruned": 0, "failed": 0}
-    book.give_back("w")
-    storage.sweeps.change_budget(row.id, Budget(1))
-    assert book.counts()["done"] == 1
-    assert [slot.trial for slot in book.all() if slot.state == "free"] == [1]
-    assert storage.sweeps.budget(row.id) == Budget(1)
-
-
-def test_slots_added_after_a_lowered_budget_keep_numbers_apart(storage: Storage) -> None:
-    row, book = make_sweep(storage, trials=4)
-    storage.sweeps.change_budget(row.id, Budget(2))
-    storage.sweeps.change_budget(row.id, Budget(5))
-    numbers = [slot.number for slot in book.all()]
-    assert len(numbers) == len(set(numbers)) == 5
-
-
 def test_a_freed_slot_is_claimed_first_with_its_trial_and_run(storage: Storage) -> None:
     row, book = make_sweep(storage)
     claim(book, "a")
@@ -115,7 +90,6 @@ def test_the_first_worker_of_a_trial_that_was_taken_over_can_write_nothing(
         lambda: book.finish(late, "done", score=1.0),
         lambda: book.note_params(late, {}),
         lambda: book.check_held(late),
-        lambda: book.end_phase(late, "head", 1.0, goes_on=lambda _others: True),
         lambda: book.record_epoch(late, "head", 0, step=0, scores={0: 1.0}, mean=1.0),
         lambda: book.assign_trial(late, 5),
     ):
@@ -153,28 +127,146 @@ def test_a_trial_that_is_given_back_does_not_count_as_lost(storage: Storage) -> 
     assert book.all()[0].losses == 0
 
 
-def enters(book: Slots, slot: Slot, score: float, *, top: float) -> bool:
-    return book.end_phase(slot, "head", score, goes_on=partial(enters_rung, score, top=top))
+def end_head(book: Slots, score: float, *, goes_on: bool = True) -> Slot:
+    """Run a head to its end."""
+    slot = claim(book)
+    book.assign_trial(slot, 10 + slot.number)
+    return book.finish(slot, "done", score=score, goes_on=goes_on)
 
 
-def test_the_rung_lets_in_the_best_share_of_all_scores_seen_so_far(storage: Storage) -> None:
-    _, book = make_sweep(storage, trials=6)
-    scores = [0.5, 0.4, 0.6, 0.55, 0.58, 0.61]
-    entered = [enters(book, claim(book, f"w{n}"), s, top=0.4) for n, s in enumerate(scores)]
-    # Of 1 to 6 scores, ceil(0.4 n) are in the top: 1, 1, 2, 2, 2, 3; by hand:
-    assert entered == [True, False, True, True, True, True]
+def best(worthy: Mapping[int, float], begun: Collection[int]) -> int | None:
+    """Pick the best that was not begun, without any limit."""
+    left = {number: score for number, score in worthy.items() if number not in begun}
+    return max(left, key=left.__getitem__, default=None)
 
 
-def test_a_second_attempt_with_the_same_score_gets_the_same_answer(storage: Storage) -> None:
-    _, book = make_sweep(storage, trials=3)
-    first = claim(book, "a")
-    assert enters(book, first, 0.5, top=0.1)
-    assert enters(book, claim(book, "b"), 0.9, top=0.1)
-    book.give_back("a")
-    again = claim(book, "c")
-    assert again.number == first.number
-    assert enters(book, again, 0.5, top=0.1)
-    assert not enters(book, again, 0.45, top=0.1)
+def test_fine_tuning_is_begun_with_finished_heads_that_go_on_the_picked_one_first(
+    storage: Storage,
+) -> None:
+    _, book = make_sweep(storage, trials=5)
+    for score in (0.5, 0.7, 0.6):
+        end_head(book, score)
+    end_head(book, 0.9, goes_on=False)
+    book.note_run(11, "run")
+    first, second = book.claim_finetuning("a", best), book.claim_finetuning("b", best)
+    assert first is not None
+    assert second is not None
+    assert (first.number, first.phase, first.trial, first.run_id) == (1, "finetune", 11, "run")
+    assert (first.state, first.attempt, first.study_trial) == ("running", 1, None)
+    assert second.number == 2
+    # Who holds one, whichever phase it is of, is given that.
+    assert book.claim_finetuning("a", best) == first
+    assert book.claim("a") == first
+    standing = book.standing()
+    assert standing.scores == {0: 0.5, 1: 0.7, 2: 0.6, 3: 0.9}
+    assert standing.worthy == {0: 0.5, 1: 0.7, 2: 0.6}
+    assert standing.begun == {1, 2}
+    assert (standing.heads["done"], standing.heads["free"]) == (4, 1)
+    assert standing.finetunings["running"] == 2
+
+
+def test_the_first_phase_keeps_its_result_whatever_becomes_of_the_second(
+    storage: Storage,
+) -> None:
+    row, book = make_sweep(storage, trials=1)
+    head = end_head(book, 0.5)
+    for losses in range(1, MAX_LOSSES + 1):
+        slot = book.claim_finetuning("w", best)
+        assert slot is not None
+        assert (slot.number, slot.attempt, slot.losses) == (0, 2 * losses - 1, losses - 1)
+        lose(storage, row, "w")
+    tuned = book.one(0, "finetune")
+    assert (tuned.state, tuned.claims) == ("failed", MAX_LOSSES)
+    assert "killed 3 times" in str(tuned.reason)
+    assert book.one(0) == head
+    assert book.claim_finetuning("w", best) is None
+
+
+def test_a_fine_tuning_that_was_given_back_goes_on_before_another_is_begun(
+    storage: Storage,
+) -> None:
+    _, book = make_sweep(storage)
+    for score in (0.5, 0.7):
+        end_head(book, score)
+    first = book.claim_finetuning("w", lambda worthy, begun: 0)
+    book.give_back("w")
+    again = book.claim_finetuning("v", best)
+    assert first is not None
+    assert again is not None
+    assert (again.number, again.attempt, again.losses) == (0, 2, 0)
+
+
+def test_a_late_worker_of_the_second_phase_can_write_nothing(storage: Storage) -> None:
+    row, book = make_sweep(storage)
+    end_head(book, 0.5)
+    late = book.claim_finetuning("late", best)
+    assert late is not None
+    lose(storage, row, "late")
+    new = book.claim_finetuning("new", best)
+    assert new is not None
+    for write in (
+        lambda: book.finish(late, "done", score=1.0),
+        lambda: book.note_params(late, {}),
+        lambda: book.record_epoch(late, "finetune", 0, step=0, scores={0: 1.0}, mean=1.0),
+        lambda: book.assign_trial(late, 5),
+    ):
+        with pytest.raises(SlotLostError, match="another worker"):
+            write()
+    book.finish(new, "done", score=0.75)
+    assert (book.one(0).score, book.one(0, "finetune").score) == (0.5, 0.75)
+
+
+def test_trials_of_one_number_in_the_two_studies_are_two(storage: Storage) -> None:
+    _, book = make_sweep(storage)
+    heads = [end_head(book, score) for score in (0.5, 0.4)]
+    first, second = book.claim_finetuning("a", best), book.claim_finetuning("b", best)
+    assert first is not None
+    assert second is not None
+    assert book.assign_trial(first, 10)
+    assert not book.assign_trial(second, 10)
+    found = book.one(first.number, "finetune")
+    assert (found.trial, found.study_trial) == (heads[0].trial, 10)
+
+
+def tune_all(url: str, sweep_id: str, worker: str, queue: "multiprocessing.Queue[int]") -> None:
+    book = open_storage(url).slots(sweep_id)
+    while (slot := book.claim_finetuning(worker, at_most_ten)) is not None:
+        queue.put(slot.number)
+        book.finish(slot, "done", score=0.5)
+
+
+def at_most_ten(worthy: Mapping[int, float], begun: Collection[int]) -> int | None:
+    return best(worthy, begun) if len(begun) < 10 else None
+
+
+def test_processes_that_begin_fine_tuning_at_once_keep_to_the_number_allowed(
+    storage: Storage, storage_url: str
+) -> None:
+    row, book = make_sweep(storage, trials=12)
+    for number in range(12):
+        end_head(book, number / 100)
+    queue: multiprocessing.Queue[int] = spawn.Queue()
+    processes = [
+        spawn.Process(target=tune_all, args=(storage_url, row.id, f"w{i}", queue)) for i in range(3)
+    ]
+    for process in processes:
+        process.start()
+    claimed = [queue.get(timeout=60) for _ in range(10)]
+    for process in processes:
+        process.join(timeout=60)
+    assert sorted(claimed) == list(range(2, 12))
+    assert book.counts("finetune")["done"] == 10
+
+
+def test_a_lowered_budget_leaves_fine_tuning_alone(storage: Storage) -> None:
+    row, book = make_sweep(storage)
+    end_head(book, 0.5)
+    book.claim_finetuning("w", best)
+    book.give_back("w")
+    storage.sweeps.change_budget(row.id, {"trials": 1})
+    assert [(slot.number, slot.phase) for slot in book.all()] == [(0, "head"), (0, "finetune")]
+    storage.sweeps.change_budget(row.id, {"trials": 3})
+    assert book.counts()["free"] == 2
 
 
 def test_a_worker_of_this_machine_whose_process_is_gone_is_noticed(storage: Storage) -> None:
@@ -219,6 +311,7 @@ def test_an_epoch_is_recorded_once_whoever_computes_it_again(storage: Storage) -
     assert not is_new
     assert found == stored
     assert book.epochs(again.number) == [stored]
+    assert stored.phase == "head"
     assert stored.scores == {"0": 0.5, "1": 0.25}
 
 

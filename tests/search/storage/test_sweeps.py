@@ -47,20 +47,20 @@ def test_a_raised_budget_adds_slots_and_a_lowered_one_takes_only_untouched_ones(
     slots, sweeps = storage.slots(row.id), storage.sweeps
     slots.finish(claim(slots, "w"), "done", score=0.5)
     slots.assign_trial(claim(slots, "w"), 1)
-    sweeps.change_budget(row.id, Budget(5, hours=2.0))
+    assert sweeps.change_budget(row.id, {"trials": 5, "hours": 2.0}) == Budget(5, 2.0)
     assert slots.counts() == {"free": 3, "running": 1, "done": 1, "pruned": 0, "failed": 0}
     assert sweeps.budget(row.id) == Budget(5, hours=2.0)
     slots.give_back("w")
-    sweeps.change_budget(row.id, Budget(1))
+    assert sweeps.change_budget(row.id, {"trials": 1}) == Budget(1, 2.0)
     assert slots.counts()["done"] == 1
     assert [slot.trial for slot in slots.all() if slot.state == "free"] == [1]
-    assert sweeps.find("tissue") == replace(row, trials=1)
+    assert sweeps.find("tissue") == replace(row, trials=1, hours=2.0)
 
 
 def test_slots_added_after_a_lowered_budget_keep_numbers_apart(storage: Storage) -> None:
     row = enter_sweep(storage, trials=4)
     for trials in (2, 5):
-        storage.sweeps.change_budget(row.id, Budget(trials))
+        storage.sweeps.change_budget(row.id, {"trials": trials})
     numbers = [slot.number for slot in storage.slots(row.id).all()]
     assert len(numbers) == len(set(numbers)) == 5
 
@@ -69,13 +69,15 @@ def test_a_sweep_that_goes_on_has_the_file_versions_and_budget_of_that_moment(
     storage: Storage,
 ) -> None:
     row = enter_sweep(storage)
-    storage.sweeps.resume(row.id, "new file", versions={"keras": "4"}, budget=Budget(4, 1.0, 2.0))
+    storage.sweeps.change_budget(row.id, {"hours": 1.0, "gpu_hours": 3.0})
+    limits = {"trials": 4, "gpu_hours": None}
+    storage.sweeps.resume(row.id, "new file", versions={"keras": "4"}, limits=limits)
     found = storage.sweeps.find("tissue")
     assert found is not None
     assert (found.file, found.versions, found.budget) == (
         "new file",
         {"keras": "4"},
-        Budget(4, 1.0, 2.0),
+        Budget(4, 1.0, None),
     )
     assert found.resumed_at >= row.resumed_at
     assert found.created_at == row.created_at

@@ -1,4 +1,4 @@
-"""What a trial reports, as Optuna, MLflow and the ledger get to see it."""
+"""What a trial reports, as Optuna, MLflow and the storage get to see it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from optuna.trial import Trial
 
 from search.storage.records import Slot, SlotLostError
 from search.storage.storage import open_storage
-from search.study.reporter import RaceRules, TrialReporter
+from search.study.reporter import EpochLog, RaceRules, TrialReporter
 from search.study.samplers import make_sampler
 from search.study.study import SweepStudy
 from search.sweep_file.sections import SearchSettings
@@ -44,13 +44,14 @@ class Race:
         self.run = Run()
         self.entered: list[Slot] = []
 
-    def enter(self) -> tuple[TrialReporter, Trial, Slot]:
+    def enter(self, *, pruned: bool = True) -> tuple[TrialReporter, Trial, Slot]:
         slot = self.slots.claim(f"w{len(self.entered)}")
         assert slot is not None
         trial = self.study.begin(slot, make_sampler(self.search, slot.number))
-        rules = RaceRules(n_folds=2, head_epochs=10, finetune_top=0.25)
+        slot = self.slots.one(slot.number)
+        rules = RaceRules(n_folds=2, head_epochs=10, finetune_epochs=5, first_scratch_look=2)
         reporter = TrialReporter(
-            trial,
+            trial if pruned else None,
             slot,
             self.slots,
             rules,
@@ -78,14 +79,45 @@ def test_the_study_sees_the_mean_over_the_folds_at_one_step_an_epoch(race: Race)
     reporter, trial, _ = race.enter()
     assert reporter.report("head", 0, {0: 0.5, 1: 0.25})
     assert reporter.report("head", 1, {0: 0.75, 1: 0.5})
-    assert reporter.report("finetune", 0, {0: 1.0, 1: 0.5})
-    assert race.values(trial) == {0: 0.375, 1: 0.625, 10: 0.75}
+    assert race.values(trial) == {0: 0.375, 1: 0.625}
 
 
-def test_training_from_scratch_counts_its_epochs_from_zero(race: Race) -> None:
+def test_fine_tuning_goes_on_behind_the_heads_on_the_charts_and_no_study_sees_it(
+    race: Race,
+) -> None:
+    reporter, trial, _ = race.enter(pruned=False)
+    assert reporter.report("finetune", 3, {0: 1.0, 1: 0.5})
+    assert race.values(trial) == {}
+    assert [(step, values["finetune/score"]) for step, values in race.run.written] == [(13, 0.75)]
+
+
+def test_a_network_from_scratch_stands_behind_all_heads_in_the_study_and_at_its_epoch_in_charts(
+    race: Race,
+) -> None:
     reporter, trial, _ = race.enter()
     reporter.report("scratch", 12, {0: 0.5, 1: 0.5})
-    assert race.values(trial) == {12: 0.5}
+    assert race.values(trial) == {27: 0.5}
+    assert [step for step, _ in race.run.written] == [12]
+
+
+def test_networks_from_scratch_are_compared_with_each_other_and_not_with_heads(
+    race: Race,
+) -> None:
+    for score in (0.9, 0.91, 0.92, 0.93, 0.94, 0.95):
+        reporter, _, slot = race.enter()
+        assert all(reporter.report("head", e, {0: score, 1: score}) for e in range(10))
+        race.finish(slot, score)
+    for score in (0.4, 0.41, 0.42, 0.43, 0.44, 0.45):
+        # Worse than any head, at every epoch.
+        reporter, _, slot = race.enter()
+        assert all(reporter.report("scratch", e, {0: score, 1: score}) for e in range(15))
+        race.finish(slot, score)
+    reporter, _, _ = race.enter()
+    answers = [reporter.report("scratch", epoch, {0: 0.1, 1: 0.1}) for epoch in range(15)]
+    # Its warm-up is not judged either.
+    assert answers[:2] == [True, True]
+    assert not all(answers)
+    assert reporter.ending == "pruned"
 
 
 def test_a_fold_that_has_stopped_carries_its_best(race: Race) -> None:
@@ -103,6 +135,23 @@ def test_folds_that_run_one_after_another_are_logged_but_do_not_race(race: Race)
             assert reporter.report("finetune", epoch, {fold: 0.1})
     assert race.values(trial) == {}
     assert [values for _, values in race.run.written][-1] == {"finetune/score_fold_1": 0.1}
+
+
+def test_a_fold_that_ran_alone_before_all_ran_together_has_one_step_an_epoch(race: Race) -> None:
+    reporter, _, _ = race.enter(pruned=False)
+    for values in ({0: 0.25}, {1: 0.5}, {0: 0.25, 1: 0.5}):
+        for epoch in (0, 1):
+            assert reporter.report("finetune", epoch, values)
+    one = {"finetune/score_fold_0": 0.25}
+    other = {"finetune/score_fold_1": 0.5}
+    both = {"finetune/score": 0.375}
+    assert [v for _, v in race.run.written] == [one, one, other, other, both, both]
+    # So it is for whoever tells MLflow once more what is stored.
+    again = Run()
+    log = EpochLog(again, n_folds=2)
+    for row in race.slots.epochs(0):
+        log.note(row)
+    assert sorted(again.written, key=str) == sorted(race.run.written, key=str)
 
 
 def test_every_fold_is_logged_with_the_mean(race: Race) -> None:
@@ -141,8 +190,6 @@ def test_a_score_that_is_not_a_number_ends_the_trial_with_advice(race: Race) -> 
         TrialError, match=r"fold 1 in epoch 3 of head is not a number.*learning rate"
     ):
         reporter.report("head", 2, {0: 0.5, 1: float("nan")})
-    with pytest.raises(TrialError, match="not a number"):
-        reporter.enters_finetuning(float("nan"))
     assert race.values(trial) == {}
 
 
@@ -151,8 +198,6 @@ def test_a_trial_that_was_taken_over_hears_of_it_when_it_reports(race: Race) -> 
     race.slots.lose(join(race.storage, race.row.id, "w0"), "its worker was killed")
     with pytest.raises(SlotLostError):
         reporter.report("head", 0, {0: 0.5, 1: 0.5})
-    with pytest.raises(SlotLostError):
-        reporter.enters_finetuning(0.5)
 
 
 def test_progress_tells_trial_stage_epoch_and_folds_at_most_once_a_second(race: Race) -> None:
@@ -162,9 +207,3 @@ def test_progress_tells_trial_stage_epoch_and_folds_at_most_once_a_second(race: 
     first = {"trial": trial.number, "stage": "head", "epoch": 0}
     assert race.progress[0] == {**first, "folds": {"0": 0.5, "1": 0.25}, "score": 0.375}
     assert len(race.progress) < 5
-
-
-def test_the_best_quarter_after_the_first_stage_is_fine_tuned(race: Race) -> None:
-    entered = [race.enter()[0].enters_finetuning(score) for score in (0.5, 0.4, 0.6, 0.45, 0.55)]
-    # The top quarter of 1, 2, 3 and 4 scores is one, of 5 it is two.
-    assert entered == [True, False, True, False, True]

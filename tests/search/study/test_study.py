@@ -1,19 +1,25 @@
 """The Optuna study: trials that outlive a worker, bursts, samplers, pruners."""
 
 import multiprocessing
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import Trial, TrialState
 
+from objectives.records import Phase
 from search.storage.records import Slot, SlotLostError
 from search.storage.slots import Slots
 from search.storage.storage import Storage, open_storage
 from search.study.burst import Burst
+from search.study.points import Points
 from search.study.samplers import make_pruner, make_sampler
 from search.study.study import SLOT_ATTRIBUTE, SweepStudy, suggest
 from search.sweep_file.sections import SearchSettings
+from search.sweep_file.sweep_file import check_sweep
+from spaces.default_space import SPACES
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe
 from spaces.space import Dimension, Space
@@ -34,6 +40,27 @@ SPACE = Space(
     )
 )
 SEARCH = SearchSettings()
+TUNED_SPACE = Space(
+    (
+        Dimension("backbone", "choice", choices=("mobilenet_0.25",)),
+        Dimension("optimizer", "choice", choices=("adamw", "sgd")),
+        Dimension("dropout", "float", low=0.0, high=0.5),
+        *(
+            Dimension(
+                "finetune_learning_rate",
+                "float",
+                low=1e-5,
+                high=1e-3,
+                when={"optimizer": (optimizer,)},
+                label=f"{optimizer}_rate",
+                stage="finetune",
+            )
+            for optimizer in ("adamw", "sgd")
+        ),
+    )
+)
+FILE = check_sweep({"data": {"path": "/data/cells.npz"}}, origin="a test")
+PHASES: tuple[Phase, Phase] = ("head", "finetune")
 
 
 def open_study(storage: Storage, trials: int = 40) -> tuple[SweepStudy, Slots]:
@@ -113,8 +140,8 @@ def test_what_a_worker_could_not_tell_optuna_is_told_later(storage: Storage) -> 
         score = 0.5 if state == "done" else None
         slots.finish(slot, state, score=score)
     assert {trial.state for trial in study.optuna_study.trials} == {TrialState.RUNNING}
-    study.tell_all()
-    study.tell_all()
+    for slot in (*slots.unsaid(), *slots.unsaid()):
+        study.tell(slot)
     trials = study.optuna_study.trials
     assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "FAIL"]
     assert [trial.value for trial in trials] == [0.5, 0.25, None]
@@ -133,6 +160,19 @@ def test_enqueued_points_come_first_once_and_leave_the_rest_to_the_sampler(
     assert "learning_rate" in first.model_fields_set
     assert [trial.state.name for trial in study.optuna_study.trials] == ["RUNNING", "RUNNING"]
     assert second != first
+
+
+def test_an_enqueued_value_holds_whatever_the_sampler_chooses_above_it(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    space = SPACES["small"]
+    for dropout in np.linspace(0.1, 0.4, 12):
+        study.enqueue(resolve_recipe({"learning_rate": 2e-3, "dropout": dropout}, space))
+    drawn = [
+        space.draw(partial(suggest, begin(study, claim(slots, f"w{number}"))))
+        for number in range(12)
+    ]
+    assert {params.optimizer for params in drawn} == {"adamw", "sgd", "lion"}
+    assert {params.learning_rate for params in drawn} == {2e-3}
 
 
 def test_an_enqueued_point_of_a_dead_worker_is_tried_again(storage: Storage) -> None:
@@ -230,6 +270,35 @@ def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> 
     assert len(set(rates)) == 24
 
 
+def test_a_burst_ends_with_its_first_trial_if_that_is_worse_than_most(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    burst = Burst(SPACE, length=4, random_trials=0)
+    goes_on, found = [], []
+    # The median of all that have ended, by hand: 0.5, 0.45, then 0.5.
+    for score in (0.5, 0.4, 0.6, 0.5, 0.3, 0.6, 0.7, None):
+        slot = claim(slots)
+        sampler = burst.sampler(make_sampler(SEARCH, slot.number))
+        goes_on.append(isinstance(sampler, optuna.samplers.PartialFixedSampler))
+        trial = study.begin(slot, sampler)
+        draw(trial)
+        burst.note(trial)
+        found += [] if score is None else [score]
+        burst.hear(trial.number, score, found)
+    # The second is below the median too, but it is not the first of its burst.
+    assert goes_on == [False, True, True, True, False, False, True, True]
+
+
+def test_a_burst_whose_first_trial_fails_ends(storage: Storage) -> None:
+    study, slots = open_study(storage)
+    burst = Burst(SPACE, length=4, random_trials=0)
+    trial = begin(study, claim(slots))
+    draw(trial)
+    burst.note(trial)
+    burst.hear(trial.number, None, [])
+    base = make_sampler(SEARCH, 1)
+    assert burst.sampler(base) is base
+
+
 def test_an_enqueued_pair_interrupts_a_burst_without_ending_it(storage: Storage) -> None:
     study, slots = open_study(storage)
     burst = Burst(SPACE, length=3, random_trials=0)
@@ -283,3 +352,65 @@ def prunes(study: SweepStudy, slots: Slots, score: float) -> bool:
 def test_without_a_pruner_nothing_is_pruned() -> None:
     quiet = SearchSettings(pruner="none")
     assert isinstance(make_pruner(quiet, epochs=9), optuna.pruners.NopPruner)
+
+
+def tuning_slot(slots: Slots, worker: str = "w") -> Slot:
+    slot = slots.claim_finetuning(worker, lambda worthy, begun: min(worthy.keys() - begun))
+    assert slot is not None
+    return slot
+
+
+def test_fine_tuning_has_a_study_of_its_own_that_knows_the_heads_point(storage: Storage) -> None:
+    row = enter_sweep(storage, trials=3)
+    slots = storage.slots(row.id)
+    studies = {
+        phase: SweepStudy(storage, "tissue", SEARCH, slots, epochs=10, phase=phase)
+        for phase in PHASES
+    }
+    points = Points(TUNED_SPACE, FILE, slots, studies.__getitem__)
+    drawn = []
+    for score in (0.25, 0.5):
+        slot = claim(slots)
+        trial, params = points.draw(slot)
+        assert trial.params.keys() == {"backbone", "optimizer", "dropout"}
+        slots.note_params(slot, params.model_dump(exclude_unset=True))
+        slots.finish(slot, "done", score=score, goes_on=True)
+        studies["head"].tell(slots.one(slot.number))
+        drawn.append(params)
+    for number in (0, 1):
+        slot = tuning_slot(slots)
+        trial, params = points.draw(slot)
+        label = f"{params.optimizer}_rate"
+        assert trial.params == {
+            "backbone": "mobilenet_0.25",
+            "optimizer": drawn[number].optimizer,
+            "dropout": drawn[number].dropout,
+            label: params.finetune_learning_rate,
+        }
+        assert params.batch_size == FILE.train.batch_size
+        slots.finish(slot, "done", score=0.75 + number / 8)
+        studies["finetune"].tell(slots.one(slot.number, "finetune"))
+    heads, tuned = (studies[phase].optuna_study for phase in PHASES)
+    assert (heads.study_name, tuned.study_name) == ("tissue", "tissue/finetune")
+    assert [trial.value for trial in heads.trials] == [0.25, 0.5]
+    assert [trial.value for trial in tuned.trials] == [0.75, 0.875]
+    assert isinstance(tuned.pruner, optuna.pruners.NopPruner)
+
+
+def test_a_fine_tuning_of_a_dead_worker_goes_on_with_its_parameters(storage: Storage) -> None:
+    slots = storage.slots(enter_sweep(storage).id)
+
+    def points() -> Points:
+        def study(phase: Phase) -> SweepStudy:
+            return SweepStudy(storage, "tissue", SEARCH, slots, epochs=10, phase=phase)
+
+        return Points(TUNED_SPACE, FILE, slots, study)
+
+    head = claim(slots)
+    _, params = points().draw(head)
+    slots.note_params(head, params.model_dump(exclude_unset=True))
+    slots.finish(head, "done", score=0.5, goes_on=True)
+    first, drawn = points().draw(tuning_slot(slots, "dead"))
+    lose(storage, "dead")
+    again, same = points().draw(tuning_slot(slots, "alive"))
+    assert (again.number, same) == (first.number, drawn)

@@ -24,10 +24,11 @@ DESIGN = """
 sweep: blood-cells
 data: {path: training_set.npz, image_px: 96, exclude: audit, holdout: 0.15}
 validation: {folds: 5, metric: accuracy, shift: augmix+randaugment, score: robust}
-train: {head_epochs: 20, finetune_epochs: 10, finetune_top: 0.25, patience: 3, batch_size: 64}
+train: {head_epochs: 40, views: 20, finetune_epochs: 10, finetune_top: 0.25, patience: 5,
+  batch_size: 64}
 space: auto
 recipes: []
-search: {sampler: tpe, pruner: percentile, burst: 6, seed: 0}
+search: {sampler: tpe, pruner: percentile, burst: 3, seed: 0}
 budget: {trials: 40, hours: null, gpu_hours: null}
 workers: {engine: local, count: 1, gpus_per_worker: 1}
 """
@@ -348,7 +349,7 @@ def test_what_was_put_over_a_stored_sweep_can_be_stored_and_put_over_again() -> 
 @pytest.mark.parametrize(
     ("section", "value", "shown"),
     [
-        ("train", {"head_epochs": 10}, "train.head_epochs: 20 -> 10"),
+        ("train", {"head_epochs": 10}, "train.head_epochs: 40 -> 10"),
         ("validation", {"folds": 3}, "validation.folds: 5 -> 3"),
         ("search", {"seed": 1}, "search.seed: 0 -> 1"),
         ("search", {"pruner": "none"}, "search.pruner: percentile -> none"),

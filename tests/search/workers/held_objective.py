@@ -2,7 +2,8 @@
 
 It notes each attempt as ``attempt-TRIAL-N`` in the folder ``TINY_OBJECTIVE_FOLDER``. There a file
 ``hold-TRIAL-PLACE`` makes that trial wait for as long as it exists, and ``die-TRIAL-PLACE`` makes
-it kill its own process once. A place is an epoch, before it is reported, or ``end``.
+it kill its own process once. A place is an epoch, before it is reported, or ``end``. Of fine-tuning
+``TRIAL`` is ``TRIAL-finetune``; it adds to the score of the heads.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from objectives.records import TrialContext, TrialResult
+from objectives.records import Stage, TrialContext, TrialResult
 from spaces.params import TrialParams
 
 WEIGHTS_BYTES = 100_000
@@ -22,13 +23,15 @@ def score(params: TrialParams, context: TrialContext) -> TrialResult:
     """Score an attempt: 0.1 for the first, 0.2 for the second, in every epoch and fold."""
     folder = Path(os.environ["TINY_OBJECTIVE_FOLDER"])
     trial = context.checkpoint_folder.name
-    attempt = 1 + len(list(folder.glob(f"attempt-{trial}-*")))
+    attempt = 1 + len(list(folder.glob(f"attempt-{trial}-[0-9]*")))
     (folder / f"attempt-{trial}-{attempt}").touch()
-    value = attempt / 10
-    for epoch in range(context.train.head_epochs):
+    value = attempt / 10 + (context.head.score if context.head else 0.0)
+    train = context.train
+    stage: Stage = context.phase
+    for epoch in range(train.head_epochs if stage == "head" else train.finetune_epochs):
         time.sleep(float(os.environ.get("TINY_OBJECTIVE_EPOCH_S", "0.005")))
         _obey(folder, f"{trial}-{epoch}")
-        if not context.reporter.report("head", epoch, dict.fromkeys(range(3), value)):
+        if not context.reporter.report(stage, epoch, dict.fromkeys(range(3), value)):
             return _result(value, context)
     _obey(folder, f"{trial}-end")
     return _result(value, context)
@@ -55,9 +58,10 @@ def _result(value: float, context: TrialContext) -> TrialResult:
         clean=value,
         shifted=None,
         fold_scores=(value,) * 3,
-        epochs={"head": context.train.head_epochs},
+        epochs={context.phase: context.train.head_epochs},
         oof_clean=np.full((len(context.splits.rows), classes), 1 / classes, np.float32),
         oof_shifted=None,
         curves={},
         artifacts=(weights,),
+        goes_on=context.phase == "head" and context.train.finetune_epochs > 0,
     )

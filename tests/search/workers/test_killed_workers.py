@@ -10,7 +10,13 @@ from mlflow.entities import Run
 from sqlalchemy import create_engine, update
 
 from mlruns_config.client import connect
-from mlruns_config.names import TAG_REASON, TAG_STATE, TAG_TRIAL
+from mlruns_config.names import (
+    TAG_FINETUNE_REASON,
+    TAG_FINETUNE_STATE,
+    TAG_REASON,
+    TAG_STATE,
+    TAG_TRIAL,
+)
 from mlruns_config.outbox.outbox import drain
 from mlruns_config.settings import TrackingSettings
 from search.storage.slots import MAX_LOSSES
@@ -166,6 +172,100 @@ def test_after_ctrl_c_on_a_launch_no_run_is_left_running(
         hold.unlink()
     sweep.work()
     assert_every_step_once(home, trials=3)
+
+
+@pytest.fixture
+def tuned_content(held_content: dict[str, Any]) -> dict[str, Any]:
+    """A sweep of two trials, of which the second, as good as the first, is not fine-tuned."""
+    train = {"head_epochs": 4, "finetune_epochs": 3, "finetune_top": 0.5}
+    return {**held_content, "train": train, "budget": {"trials": 2}}
+
+
+def assert_tuned_once(home: Path, score: float) -> None:
+    """See that MLflow has both phases of the first trial, each of their steps once."""
+    client = connect(TrackingSettings.from_environment(home))
+    run = runs(home)[0]
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["score"] == pytest.approx(score)
+    for curve in ("score", "score_fold_0", "score_fold_1", "score_fold_2"):
+        assert steps_of(client, run, f"head/{curve}") == Counter(range(4))
+        assert steps_of(client, run, f"finetune/{curve}") == Counter(range(4, 7))
+    assert steps_of(client, run, "finetune/final_score") == Counter([0])
+    assert run.data.tags[TAG_FINETUNE_STATE] == "complete"
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("0-finetune-1",),
+        pytest.param(("0-end", "0-finetune-0", "0-finetune-end"), marks=pytest.mark.acceptance),
+    ],
+    ids=["one", "three"],
+)
+def test_kills_in_the_second_phase_double_no_step_and_leave_the_first_as_it_is(
+    places: tuple[str, ...],
+    tuned_content: dict[str, Any],
+    home: Path,
+    tmp_path: Path,
+    signal_folder: Path,
+) -> None:
+    sweep, file = created(tuned_content, tmp_path)
+    for place in places:
+        (signal_folder / f"die-{place}").touch()
+        die(file)
+    sweep.work()
+    tries = Counter("finetune" in place for place in places)
+    record = sweep.trial(0)
+    assert (record.state, record.finetuning) == ("done", "done")
+    assert record.attempts == 2 + len(places)
+    assert record.first_score == pytest.approx(0.1 * (1 + tries[False]))
+    score = 0.1 * (1 + tries[False]) + 0.1 * (1 + tries[True])
+    assert record.score == pytest.approx(score)
+    assert (sweep.trial(1).finetuning, sweep.status().state) == (None, "done")
+    assert_tuned_once(home, score)
+
+
+def test_a_fine_tuning_that_was_lost_three_times_leaves_its_trial_done(
+    tuned_content: dict[str, Any], home: Path, tmp_path: Path, signal_folder: Path
+) -> None:
+    sweep, file = created(tuned_content, tmp_path)
+    (signal_folder / "die-0-finetune-1").touch()
+    die(file)
+    lose(sweep, MAX_LOSSES - 1)
+    # The killed one cannot say it: whoever comes next does.
+    sweep.work()
+    record = sweep.trial(0)
+    assert (record.state, record.score, record.stage) == ("done", 0.1, "head")
+    assert (record.finetuning, record.reason) == ("failed", None)
+    assert "its worker was killed 3 times" in str(record.finetuning_reason)
+    assert sweep.status().state == "done"
+    run = runs(home)[0]
+    assert (run.info.status, run.data.tags[TAG_STATE]) == ("FINISHED", "complete")
+    assert run.data.tags[TAG_FINETUNE_STATE] == "failed"
+    assert run.data.tags[TAG_FINETUNE_REASON] == record.finetuning_reason
+    assert run.data.metrics["score"] == 0.1
+
+
+def test_an_interrupted_fine_tuning_is_given_back_and_its_run_waits(
+    tuned_content: dict[str, Any], home: Path, tmp_path: Path, signal_folder: Path
+) -> None:
+    sweep, file = created(tuned_content, tmp_path)
+    hold = signal_folder / "hold-0-finetune-1"
+    hold.touch()
+    worker = WorkerProcess(file)
+    with started(worker):
+        worker.wait_until((signal_folder / "waiting-0-finetune-1").exists)
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.end(timeout_s=20.0) == 130, worker.log
+    tuned = next(slot for slot in slots_of(sweep) if slot.phase == "finetune")
+    assert (tuned.state, tuned.losses, tuned.trial) == ("free", 0, 0)
+    assert sweep.status().state == "interrupted"
+    assert (sweep.trial(0).state, sweep.trial(0).score) == ("done", 0.1)
+    send_what_waits(home)
+    assert runs(home)[0].info.status == "SCHEDULED"
+    hold.unlink()
+    sweep.work()
+    assert_tuned_once(home, 0.3)
 
 
 def test_what_a_dead_worker_could_not_send_is_sent_by_a_later_one(

@@ -67,4 +67,5 @@ def test_a_worker_whose_clock_is_200_s_ahead_takes_no_trial_that_lives(
     ahead = tmp_path / "ahead"
     ahead.mkdir()
     (ahead / "sitecustomize.py").write_text(AHEAD)
-    share_a_sweep(held_content, tmp_path, signal_folder, commands=[(), ()], imported=[ahead])
+    commands = [(), ("env",)]
+    share_a_sweep(held_content, tmp_path, signal_folder, commands=commands, imported=[ahead])

@@ -19,7 +19,7 @@ def test_tensorflows_start_up_lines_are_not_in_it(
     del content["objective"]
     own = {**content, "budget": {"trials": 1}, "train": {"head_epochs": 1, "finetune_epochs": 0}}
     sweep, file = created(own, tmp_path)
-    worker = WorkerProcess(file)
+    worker = WorkerProcess(file, command=("env",))
     with started(worker):
         assert worker.end(timeout_s=300.0) == 0, worker.log
     assert sweep.status().trials["done"] == 1, worker.log

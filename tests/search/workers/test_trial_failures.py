@@ -50,7 +50,7 @@ def test_failures_of_before_the_last_launch_do_not_halt_a_sweep(storage: Storage
     slots = storage.slots(row.id)
     for _ in range(MAX_FAILURES_IN_A_ROW):
         slots.finish(claim(slots), "failed", reason="no memory.")
-    storage.sweeps.resume(row.id, "file", versions={}, budget=row.budget)
+    storage.sweeps.resume(row.id, "file", versions={}, limits={})
     resumed = storage.sweeps.find(row.name)
     assert resumed is not None
     assert reason_to_halt(resumed, slots) is None

@@ -14,6 +14,7 @@ import yaml
 from search.creation import create_or_resume
 from search.storage.records import Slot, SweepRow, WorkerRow
 from search.sweep import Sweep
+from tests.search.forked_process import ForkedProcess
 
 HERE = Path(__file__).parent
 IMPORTED = (HERE.parents[2], HERE.parent, HERE)
@@ -38,7 +39,8 @@ class WorkerProcess:
     Args:
         file: The sweep file.
         module: What Python runs: WORKER or LAUNCH.
-        command: What starts it, such as ``unshare``.
+        command: What starts a Python of its own, such as ``unshare``; without it a worker is a
+            fork of a process that has its modules.
         environment: Variables that differ from this process's.
         imported: Folders that come first where it looks for modules.
     """
@@ -54,10 +56,21 @@ class WorkerProcess:
     ) -> None:
         self._log = file.with_name(f"worker-{time.monotonic_ns()}.log")
         path = os.pathsep.join(str(folder) for folder in (*imported, *IMPORTED))
+        variables = {**os.environ, "PYTHONPATH": path, **environment}
+        self.process: ForkedProcess | subprocess.Popen[bytes]
+        if module == WORKER and not command:
+            self.process = ForkedProcess(
+                _work,
+                file,
+                log=self._log,
+                environment=variables,
+                imported=(*imported, *IMPORTED),
+            )
+            return
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, sys.executable, "-m", *module, str(file)],
-                env={**os.environ, "PYTHONPATH": path, **environment},
+                env=variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -77,6 +90,13 @@ class WorkerProcess:
     def end(self, timeout_s: float = 60.0) -> int:
         """Wait until it ends by itself; gives the exit code."""
         return self.process.wait(timeout_s)
+
+
+def _work(file: Path) -> int:
+    from search.workers import worker_main
+
+    sys.argv = ["worker", str(file)]
+    return worker_main.main()
 
 
 def slots_of(sweep: Sweep) -> Sequence[Slot]:

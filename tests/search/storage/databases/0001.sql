@@ -34,6 +34,9 @@ CREATE TABLE foldsweep_phases (
 	PRIMARY KEY (sweep_id, number, stage), 
 	FOREIGN KEY(sweep_id, number) REFERENCES foldsweep_slots (sweep_id, number)
 );
+INSERT INTO "foldsweep_phases" VALUES('6e92515b-1e86-461a-bc69-a99cde6276f5',0,'head',6.69031217901873809239e-01,1,1795559738.27);
+INSERT INTO "foldsweep_phases" VALUES('6e92515b-1e86-461a-bc69-a99cde6276f5',1,'head',5.6630815910251419698e-01,0,1795559738.84);
+INSERT INTO "foldsweep_phases" VALUES('6e92515b-1e86-461a-bc69-a99cde6276f5',2,'head',4.5e-01,1,1795559739.51);
 CREATE TABLE foldsweep_promotions (
 	id VARCHAR(36) NOT NULL, 
 	sweep_id VARCHAR(36) NOT NULL, 

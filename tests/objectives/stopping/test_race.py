@@ -1,0 +1,112 @@
+"""The rule of the race against scipy and scikit-learn, and its error rate by simulation."""
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+from sklearn.metrics import balanced_accuracy_score, f1_score
+
+from objectives.stopping.race import LEVEL, Pairing, leaves_a_chance, race_steps
+
+N_CLASSES = 4
+
+
+def _probabilities(labels: np.ndarray, skill: float, rng: np.random.Generator) -> np.ndarray:
+    logits = rng.normal(size=(len(labels), N_CLASSES)) + skill * np.eye(N_CLASSES)[labels]
+    return np.asarray(scipy.special.softmax(logits, axis=1))
+
+
+def _pairing(challenger_skill: float, seed: int, n_images: int = 150) -> Pairing:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, N_CLASSES, n_images)
+    challenger, incumbent = (
+        np.stack([_probabilities(labels, skill, rng), _probabilities(labels, skill / 2, rng)])
+        for skill in (challenger_skill, 2.0)
+    )
+    return Pairing(labels, np.arange(n_images), challenger, incumbent)
+
+
+def test_the_folds_run_as_one_then_one_more_then_all_others() -> None:
+    assert race_steps(5) == [range(1), range(1, 2), range(2, 5)]
+    assert race_steps(3) == [range(1), range(1, 2), range(2, 3)]
+    assert race_steps(2) == [range(1), range(1, 2)]
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_the_bound_is_that_of_scipys_paired_bootstrap(metric: str) -> None:
+    answers = []
+    for seed, skill in enumerate(np.linspace(1.4, 2.2, 12)):
+        pairing = _pairing(skill, seed)
+
+        def terms(views: np.ndarray, labels: np.ndarray) -> np.ndarray:
+            of_label = views[:, np.arange(len(labels)), labels]
+            right = views.argmax(axis=2) == labels
+            return np.asarray((np.log(of_label) if metric == "log_loss" else right).mean(axis=0))
+
+        ours, theirs = (terms(v, pairing.labels) for v in (pairing.challenger, pairing.incumbent))
+        bound = scipy.stats.bootstrap(
+            (ours - theirs,),
+            np.mean,
+            n_resamples=5000,
+            method="percentile",
+            alternative="less",
+            confidence_level=LEVEL,
+            rng=np.random.default_rng(1),
+        ).confidence_interval.high
+        # Two draws of a bound that is about 0 may fall on two sides of it.
+        if abs(bound) > 0.1 * np.std(ours - theirs) / np.sqrt(len(ours)):
+            answers.append(leaves_a_chance(pairing, metric))  # type: ignore[arg-type]
+            assert answers[-1] == (bound >= 0)
+    assert {True, False} <= set(answers)
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1"])
+def test_metrics_that_are_no_means_over_images_are_resampled_as_scikit_learn_scores_them(
+    metric: str,
+) -> None:
+    def score(labels: np.ndarray, views: np.ndarray) -> float:
+        predicted = views.argmax(axis=2)
+        if metric == "balanced_accuracy":
+            return float(np.mean([balanced_accuracy_score(labels, view) for view in predicted]))
+        return float(np.mean([f1_score(labels, view, average="macro") for view in predicted]))
+
+    rng = np.random.default_rng(3)
+    answers = []
+    for seed, skill in enumerate((1.2, 1.9, 2.4)):
+        pairing = _pairing(skill, seed)
+        differences = []
+        for _ in range(300):
+            rows = rng.integers(0, len(pairing.labels), len(pairing.labels))
+            labels = pairing.labels[rows]
+            challenger, incumbent = pairing.challenger[:, rows], pairing.incumbent[:, rows]
+            differences.append(score(labels, challenger) - score(labels, incumbent))
+        answers.append(leaves_a_chance(pairing, metric))  # type: ignore[arg-type]
+        assert answers[-1] == (np.quantile(differences, LEVEL) >= 0)
+    assert {True, False} <= set(answers)
+
+
+def test_copies_of_an_image_are_no_further_evidence() -> None:
+    """At the level at which the single images just leave a chance, their copies do as well."""
+    pairing = _pairing(1.6, seed=5, n_images=60)
+    thrice = np.repeat(np.arange(60), 3)
+    copied = Pairing(
+        pairing.labels[thrice],
+        thrice,
+        pairing.challenger[:, thrice],
+        pairing.incumbent[:, thrice],
+    )
+    apart = Pairing(copied.labels, np.arange(180), copied.challenger, copied.incumbent)
+    levels: list[float] = np.linspace(0.5, 0.999, 40).tolist()
+
+    def last_refused(of: Pairing) -> float:
+        return max(level for level in levels if not leaves_a_chance(of, "accuracy", level=level))
+
+    assert last_refused(copied) == last_refused(pairing)
+    assert last_refused(apart) > last_refused(pairing)
+
+
+def test_a_challenger_that_predicts_the_same_has_a_chance() -> None:
+    pairing = _pairing(2.0, seed=0)
+    same = Pairing(pairing.labels, pairing.groups, pairing.incumbent, pairing.incumbent)
+    assert leaves_a_chance(same, "accuracy")
+    assert leaves_a_chance(same, "log_loss")
