@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 
-from objectives.networks.network import Network, servable_model
+from objectives.networks.network import Network
+from objectives.networks.serving import TrainedNetwork
 from objectives.records import Stage, TrialContext
 from objectives.training.compiled_network import CompiledNetwork, stage_network
 from objectives.training.head_stage import HeadTrainer
@@ -16,7 +16,9 @@ from spaces.params import TrialParams
 ONLY_FOLD = 0
 
 
-def refit(params: TrialParams, epochs: Mapping[Stage, int], context: TrialContext) -> keras.Model:
+def refit(
+    params: TrialParams, epochs: Mapping[Stage, int], context: TrialContext
+) -> TrainedNetwork:
     """Train a trial's point on all rows but the holdout.
 
     The schedule keeps the horizon that it had in the folds, and the views are fresh draws, so that
@@ -28,8 +30,8 @@ def refit(params: TrialParams, epochs: Mapping[Stage, int], context: TrialContex
         context: As the trial's; its reporter hears the training loss, and cannot end the refit.
 
     Returns:
-        A plain Keras model from raw uint8 images ``(batch, height, width, 3)`` of any size to
-        softmax probabilities ``(batch, classes)``.
+        The trained network, in the parts that :func:`objectives.networks.serving.servable_model`
+        makes a model of.
     """
     inputs = TrialInputs.of_refit(params, context)
     stage: Stage = "scratch" if params.weights == "none" else "finetune"
@@ -46,7 +48,8 @@ def refit(params: TrialParams, epochs: Mapping[Stage, int], context: TrialContex
         network.set_head(heads[ONLY_FOLD])
     if epochs.get(stage):
         _refit_network(inputs, stage, network, epochs[stage], heads)
-    return servable_model(network, inputs.image_px)
+    is_frozen = not epochs.get(stage)
+    return TrainedNetwork.of(network, (params.backbone, params.weights) if is_frozen else None)
 
 
 def _refit_head(inputs: TrialInputs, n_epochs: int) -> list[np.ndarray]:

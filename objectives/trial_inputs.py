@@ -110,9 +110,12 @@ class TrialInputs:
 
     def features(self, cut: int | None = None) -> FeatureStore:
         """Give the features of this trial's backbone; see :class:`FeatureExtractor` for cuts."""
+        return FeatureStore(self.store, self.views, self.extractor(cut), self.counts)
+
+    def extractor(self, cut: int | None = None) -> FeatureExtractor:
+        """Give what makes them."""
         params = self.params
-        extractor = _extractor(params.backbone, params.weights, self.image_px, params.features, cut)
-        return FeatureStore(self.store, self.views, extractor, self.counts)
+        return _extractor(params.backbone, params.weights, self.image_px, params.features, cut)
 
     def features_of_epoch(
         self, epoch: int, cut: int | None = None

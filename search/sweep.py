@@ -16,6 +16,7 @@ from spaces.errors import InputError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
+    from objectives.ensembles.choosing import EnsembleSize
     from search.open_sweep import OpenSweep
     from search.promotion.report import Promotion
     from search.storage.records import Budget
@@ -272,15 +273,18 @@ class Sweep:
         self,
         *,
         trial: int | None = None,
+        ensemble: "EnsembleSize" = "auto",
         model: str | None = None,
         alias: str = "champion",
         force: bool = False,
         on_progress: Callable[[str], None] | None = None,
     ) -> "Promotion":
-        """Refit a trial, test it on the holdout, and register the model if it passes.
+        """Refit what answers best, test it on the holdout, and register it if it passes.
 
         Args:
-            trial: Its number; the best one if None.
+            trial: The number of the one that is to answer alone; None leaves it to ``ensemble``.
+            ensemble: ``auto`` lets several trials answer where that gains, a number at most so
+                many in any case, ``none`` the best one alone.
             model: Name of the registered model; the sweep's name if None.
             alias: What the new version is called if it passes.
             force: Moves the alias even if the gate says no.
@@ -296,7 +300,13 @@ class Sweep:
         self.refuse_unless_runnable()
         opened = join(self.file, self.settings)
         return promote(
-            opened, trial=trial, model=model, alias=alias, force=force, on_progress=on_progress
+            opened,
+            trial=trial,
+            ensemble=ensemble,
+            model=model,
+            alias=alias,
+            force=force,
+            on_progress=on_progress,
         )
 
     def refuse_unless_runnable(self) -> None:

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from objectives.networks.serving import ServedMember, servable_model
-
 from bench.progress import say
 from bench.score.candidates import Candidate
 from bench.score.data import ScoreData
 from bench.score.sizes import ScoreSize
+from objectives.networks.serving import ServedMember, servable_model
 from objectives.refit import refit
 from spaces.params import TrialParams
 

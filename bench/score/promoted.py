@@ -8,17 +8,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from objectives.ensembles.choosing import EnsembleSize
-from objectives.networks.serving import TrainedNetwork
-from search.promotion.challenger import build_challenger
-from search.promotion.lineup import Lineup, Member, choose_lineup
-
 from bench.goes_on import GoesOn
 from bench.progress import say
 from mlruns_config.registry.saved_classifier import Classifier
+from objectives.ensembles.choosing import EnsembleSize
+from objectives.networks.serving import TrainedNetwork
 from objectives.refit import refit
 from objectives.trial_inputs import TrialInputs
 from search.open_sweep import OpenSweep
+from search.promotion.challenger import build_challenger
+from search.promotion.lineup import Lineup, Member, choose_lineup
 from search.storage.records import Slot
 from spaces.params import TrialParams
 

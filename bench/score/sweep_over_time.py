@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from objectives.ensembles.choosing import EnsembleSize
-from search.promotion.tools import own_views
-
 from bench.progress import say
 from bench.score.candidates import Candidate
 from bench.score.promoted import Promoted, Promoter
 from bench.score.sizes import ScoreSize
+from objectives.ensembles.choosing import EnsembleSize
 from objectives.evaluation.holdout import predict_holdout, score_holdout
 from search.joining import join
 from search.open_sweep import OpenSweep
 from search.promotion.examination import Holdout
 from search.promotion.report import scores_json
+from search.promotion.tools import own_views
 from search.storage.records import Slot
 from search.sweep import Sweep
 

@@ -137,3 +137,31 @@ class IntervalNumbers(Protocol):
     @property
     def high(self) -> float:
         """Give the upper end."""
+
+
+class ComparisonNumbers(Protocol):
+    """A way to answer beside the one that was taken before it."""
+
+    @property
+    def form(self) -> str:
+        """Name it."""
+
+    @property
+    def score(self) -> float:
+        """Give its score out of fold."""
+
+    @property
+    def gain(self) -> IntervalNumbers:
+        """Give its gain, with the interval."""
+
+
+class CalibrationNumbers(Protocol):
+    """How far probabilities are from what happens."""
+
+    @property
+    def log_loss(self) -> float:
+        """Give the mean negative log probability of the true class, in nats."""
+
+    @property
+    def calibration_error(self) -> float:
+        """Give how far confidence is from accuracy."""

@@ -9,7 +9,10 @@ from mlruns_config.description.specs import TagSpec
 ORIGIN_TAGS = (
     TagSpec(names.TAG_SWEEP, "The sweep's name."),
     TagSpec(names.TAG_SWEEP_ID, "The sweep's id in the storage."),
-    TagSpec(names.TAG_TRIAL, "The number of the trial, as the leaderboard shows it."),
+    TagSpec(
+        names.TAG_TRIAL,
+        "The number of the trial, as the leaderboard shows it; of an ensemble the heaviest one's.",
+    ),
     TagSpec(names.TAG_FINGERPRINT, "SHA-256 over the contents and labels of the data set."),
     TagSpec(names.TAG_FOLD_HASH, "SHA-256 over the rows and their folds."),
     TagSpec(names.TAG_SEED, "The sweep's seed."),

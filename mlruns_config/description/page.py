@@ -21,6 +21,12 @@ PLACEHOLDERS = {
     "artifact": "a name of the list",
     "path": "where your own objective put the file",
     "whose": "`holdout` (the challenger's) or `champion`",
+    "trial": "the number of a trial",
+    "form": "`ensemble` (the average), `majority` (the vote) or `symmetries`",
+    "rows": "`oof` or `holdout`",
+    "tempered": "`before` or `after`",
+    "model": "`registered` or `single`",
+    "size": "images in a batch",
     "holdout_view": "`clean`, `shifted`, or `corrupted` (the mean over all corruptions)",
 }
 _INTRODUCTION = f"""\

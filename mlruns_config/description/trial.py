@@ -55,7 +55,8 @@ TRIAL_ARTIFACTS = (
 )
 FOLD_HEADS = ArtifactSpec(
     "fold_heads.npz",
-    "Weights of each fold's head, with which fine-tuning begins.",
+    "Weights of each fold's head, those behind the out-of-fold predictions: fine-tuning begins "
+    "with them, and a promotion asks them about turned images.",
     "a pretrained backbone, built-in objective",
 )
 FINETUNE_PREDICTIONS = ArtifactSpec(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mlruns_config.dataset import DatasetInfo
@@ -122,10 +122,19 @@ def end_running(
 
 
 def read_artifact(settings: TrackingSettings, run_id: str, name: str, folder: Path) -> Path | None:
-    """Download a file of a run into a folder; None if the run has no such file."""
+    """Download a file of a run into a folder; None if the run has no such file.
+
+    Args:
+        settings: Where from.
+        run_id: The run; empty for one that was never made.
+        name: The file's path among the run's artifacts.
+        folder: Where to.
+    """
     if not run_id:
         return None
+    parent = PurePosixPath(name).parent.as_posix()
     with registry(settings) as client:
-        if name not in [entry.path for entry in client.list_artifacts(run_id)]:
+        listed = client.list_artifacts(run_id, None if parent == "." else parent)
+        if name not in [entry.path for entry in listed]:
             return None
         return Path(client.download_artifacts(run_id, name, str(folder)))

@@ -1,7 +1,7 @@
-"""How far a holdout score may be off: bootstrap over groups of images.
+"""How far a score may be off: bootstrap over groups of images.
 
-Each metric here is a function of sums over images, so a resample is a row of counts and all
-resamples of a score are one matrix product.
+Each metric is a function of sums over images, so a resample is a row of counts and all resamples
+of a score are one matrix product.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from objectives.evaluation.metrics import SMALLEST_PROBABILITY
+from objectives.evaluation.sums import Float64Array, image_terms, score_of_sums
 from objectives.records import LabelArray
 from objectives.settings import Metric
 from spaces.errors import InputError
 
-Float64Array = npt.NDArray[np.float64]
 N_RESAMPLES = 5000
 CONFIDENCE = 0.95
 CHUNK_RESAMPLES = 250
@@ -142,46 +141,16 @@ def _bca_quantiles(replicates: Replicates, tails: Float64Array) -> Float64Array:
 def _replicate_view(
     labels: LabelArray, probabilities: Float64Array, metric: Metric, resamples: Resamples
 ) -> Replicates:
-    terms = _terms(labels, probabilities, metric)
+    terms = image_terms(labels, probabilities, metric)
     grouped = np.zeros((resamples.counts.shape[1], terms.shape[1]))
     np.add.at(grouped, resamples.group_of, terms)
     total = grouped.sum(axis=0)
-    resampled = [_score(chunk @ grouped) for chunk in _chunks(resamples.counts)]
+    resampled = [score_of_sums(chunk @ grouped) for chunk in _chunks(resamples.counts)]
     # Without its only group a holdout has no score; the score itself makes that a point interval.
-    left_out = _score(total - grouped) if len(grouped) > 1 else _score(grouped)
-    return Replicates(float(_score(total)), np.concatenate(resampled), left_out)
+    left_out = score_of_sums(total - grouped) if len(grouped) > 1 else score_of_sums(grouped)
+    return Replicates(float(score_of_sums(total)), np.concatenate(resampled), left_out)
 
 
 def _chunks(counts: npt.NDArray[np.uint8]) -> Iterator[Float64Array]:
     for start in range(0, len(counts), CHUNK_RESAMPLES):
         yield counts[start : start + CHUNK_RESAMPLES].astype(np.float64)
-
-
-def _terms(labels: LabelArray, probabilities: Float64Array, metric: Metric) -> Float64Array:
-    """What each image adds to the sums that the metric is made of, shape ``(images, terms)``."""
-    n_classes = probabilities.shape[1]
-    if metric == "log_loss":
-        of_label = np.clip(probabilities[np.arange(len(labels)), labels], SMALLEST_PROBABILITY, 1)
-        return np.stack([np.log(of_label), np.ones(len(labels))], axis=1)
-    predicted = probabilities.argmax(axis=1)
-    correct = (predicted == labels).astype(np.float64)
-    if metric == "accuracy":
-        return np.stack([correct, np.ones(len(labels))], axis=1)
-    true = np.eye(n_classes)[labels]
-    if metric == "balanced_accuracy":
-        return np.concatenate([true * correct[:, None], true], axis=1)
-    return np.concatenate(
-        [2 * true * correct[:, None], true + np.eye(n_classes)[predicted]], axis=1
-    )
-
-
-def _score(sums: Float64Array) -> Float64Array:
-    """The metric of sums of shape ``(..., terms)``: a ratio, or the mean ratio of the classes.
-
-    A class that a resample holds neither as label nor (for F1) as prediction has no ratio and is
-    left out of the mean, as scikit-learn does.
-    """
-    over, under = np.split(sums, 2, axis=-1)
-    present = under > 1e-9
-    ratios = np.divide(over, under, out=np.zeros_like(over), where=present)
-    return np.asarray(ratios.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1), dtype=np.float64)

@@ -28,6 +28,12 @@ class HoldoutViews:
     corruptions: tuple[tuple[str, Corruption], ...]
     """Name with severity, and what makes it of the images."""
 
+    def selected(self, images: ImageArray, kind: ScoreKind) -> list[ImageArray]:
+        """Give the images as the sweep's score looks at them; robust is the mean of both views."""
+        if self.shifted is None or kind == "clean":
+            return [images]
+        return [self.shifted] if kind == "shifted" else [images, self.shifted]
+
 
 @dataclass(frozen=True)
 class HoldoutPredictions:

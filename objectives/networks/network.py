@@ -1,4 +1,4 @@
-"""A trial's network in Keras: scaling, backbone, pooling, head; and the model that is served."""
+"""A trial's network in Keras: scaling, backbone, pooling, head."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -134,25 +134,3 @@ def _leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
     for layer in model.layers:
         leaves.extend(_leaf_layers(layer) if hasattr(layer, "layers") else [layer])
     return leaves
-
-
-def servable_model(network: Network, image_px: int) -> keras.Model:
-    """Wrap a network into what a registry serves: raw images in, probabilities out.
-
-    Args:
-        network: The trained network.
-        image_px: The size that it was trained at.
-
-    Returns:
-        A plain Keras model from uint8 images ``(batch, height, width, 3)`` of any size to softmax
-        probabilities ``(batch, classes)``; the resize is that of the data loader.
-    """
-    images = keras.Input((None, None, 3), dtype="uint8", name="images")
-    pixels = keras.ops.cast(images, "float32")
-    resized = keras.layers.Resizing(
-        image_px, image_px, interpolation="bilinear", antialias=True, dtype="float32"
-    )(pixels)
-    # The loader keeps whole grey levels.
-    rounded = keras.ops.clip(keras.ops.round(resized), 0.0, 255.0)
-    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(network.model(rounded))
-    return keras.Model(images, outputs, name=network.model.name)

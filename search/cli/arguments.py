@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -29,3 +29,22 @@ def chosen_data(argument: Path | None, option: Path | None) -> Path | None:
     if argument and option and argument != option:
         raise click.UsageError(f"the data path is given twice: {argument} and --data {option}.")
     return argument or option
+
+
+def ensemble_size(
+    context: click.Context, option: click.Parameter, value: str
+) -> int | Literal["auto", "none"]:
+    """Read ``auto``, ``none``, or how many trials may answer together.
+
+    Raises:
+        click.BadParameter: If it is none of them.
+    """
+    if value == "auto":
+        return "auto"
+    if value == "none":
+        return "none"
+    if value.isdecimal() and int(value) >= 1:
+        return int(value)
+    raise click.BadParameter(
+        f"{value!r} is none of 'auto', 'none' and the numbers from 1.", context, option
+    )

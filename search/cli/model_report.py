@@ -1,6 +1,6 @@
 """Promotions and predictions, as text for people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,16 +11,27 @@ from search.cli.leaderboard import new_table
 from search.progress import number
 
 Document = Mapping[str, Any]
+FORMS = {
+    "single": "the single best",
+    "ensemble": "the ensemble",
+    "majority": "its majority",
+    "symmetries": "the same over flips and turns",
+}
+MODELS = {"registered": "this model", "single": "its heaviest trial alone"}
 
 
 def promotion_report(document: Document) -> RenderableType:
     """Say what was registered and how it did on the holdout, beside the champion before."""
     verdict = "passed" if document["passed"] else "refused"
     trials = ", ".join(str(trial) for trial in document["trials"])
+    noun = "Trial" if len(document["trials"]) == 1 else "Trials"
     return Group(
-        Text(f"Trial {trials}, refitted: {verdict} by the gate", "bold"),
+        Text(f"{noun} {trials}, refitted: {verdict} by the gate", "bold"),
         Text(document["reason"]),
+        *_lineup(document),
         _holdout_table(document),
+        Text(_calibration(document)),
+        _latency_table(document),
         Text(f"Looks at this holdout, this one included: {document['looks']}"),
         Text(_outcome(document)),
     )
@@ -38,6 +49,44 @@ def prediction_table(predictions: Iterable[Document]) -> Table:
             number(prediction["probability"]),
             then,
         )
+    return table
+
+
+def _lineup(document: Document) -> Iterator[RenderableType]:
+    """Say who answers, and why not fewer or more."""
+    if len(document["members"]) > 1:
+        table = new_table("trial", "weight", "temperature")
+        for member in document["members"]:
+            cells = member["weight"], member["temperature"]
+            table.add_row(str(member["trial"]), *(f"{cell:.2f}" for cell in cells))
+        yield table
+    for found in (document["choice"] or {}).get("comparisons", ()):
+        low, high = found["interval"]
+        yield Text(
+            f"Out of fold: {FORMS[found['form']]} {number(found['score'])}, against"
+            f" {FORMS[found['rival']]} {found['gain']:+.4f} ({low:+.4f} to {high:+.4f}):"
+            f" {'taken' if found['taken'] else 'not taken'}"
+        )
+    if document["left_out"]:
+        trials = ", ".join(document["left_out"])
+        reason = next(iter(document["left_out"].values()))
+        yield Text(f"Left out of the choice: {trials}, the first because {reason}")
+
+
+def _calibration(document: Document) -> str:
+    before, after = document["calibration"]["before"], document["calibration"]["after"]
+    return (
+        "On the held-out images, before and after the temperatures: log loss"
+        f" {number(before['log_loss'])} and {number(after['log_loss'])}, calibration error"
+        f" {number(before['calibration_error'])} and {number(after['calibration_error'])}"
+    )
+
+
+def _latency_table(document: Document) -> Table:
+    latency = document["latency_ms"]
+    table = new_table("ms an image", *(f"batch of {size}" for size in latency["registered"]))
+    for model, by_size in latency.items():
+        table.add_row(MODELS[model], *(f"{ms:.1f}" for ms in by_size.values()))
     return table
 
 

@@ -1,7 +1,10 @@
-"""``foldsweep promote``: from the best trial to a registered model."""
+"""``foldsweep promote``: from the best trials to a registered model."""
+
+from typing import Literal
 
 import click
 
+from search.cli.arguments import ensemble_size
 from search.cli.opening import open_sweep
 from search.cli.output import (
     json_option,
@@ -15,7 +18,15 @@ from spaces.errors import RefusedError
 
 @click.command
 @click.argument("sweep")
-@click.option("--trial", type=click.IntRange(min=0), help="Its number; the best if left out.")
+@click.option("--trial", type=click.IntRange(min=0), help="Promote this one alone.")
+@click.option(
+    "--ensemble",
+    metavar="auto|N|none",
+    callback=ensemble_size,
+    default="auto",
+    show_default=True,
+    help="Let several trials answer: where it gains, at most N of them, or never.",
+)
 @click.option("--model", metavar="NAME", help="Name of the registered model; that of the sweep.")
 @click.option(
     "--alias", metavar="NAME", default="champion", show_default=True, help="Alias to set."
@@ -23,9 +34,15 @@ from spaces.errors import RefusedError
 @click.option("--force", is_flag=True, help="Register although the gate said no.")
 @json_option
 def command(
-    sweep: str, trial: int | None, model: str | None, alias: str, force: bool, as_json: bool
+    sweep: str,
+    trial: int | None,
+    ensemble: int | Literal["auto", "none"],
+    model: str | None,
+    alias: str,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    """Refit the best trial, test it on the holdout and register the model.
+    """Refit what answers best, test it on the holdout and register the model.
 
     SWEEP is the sweep's name. The alias moves only if the gate passes; if it does not, the exit
     code is 1.
@@ -35,7 +52,12 @@ def command(
 
         with step_display(side_terminal()) as say:
             promotion = open_sweep(sweep).promote(
-                trial=trial, model=model, alias=alias, force=force, on_progress=say
+                trial=trial,
+                ensemble=ensemble,
+                model=model,
+                alias=alias,
+                force=force,
+                on_progress=say,
             )
     if as_json:
         print_json(promotion.to_json())

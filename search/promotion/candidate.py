@@ -1,4 +1,4 @@
-"""The trial that is to be promoted."""
+"""The trials that may be promoted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,48 +16,52 @@ from spaces.params import TrialParams
 class Candidate:
     """What a refit needs to know of a finished trial: of the phase that its score comes from."""
 
-    trial: int
+    slot: Slot
     params: TrialParams
     epochs: Mapping[Stage, int]
-    score: float
-    run_id: str | None
+
+    @property
+    def trial(self) -> int:
+        """Its number on the leaderboard."""
+        return cast(int, self.slot.trial)
 
 
-def choose_candidate(slots: Sequence[Slot], sweep: str, trial: int | None) -> Candidate:
-    """Take the trial with the best score, or the one of a number.
+def finished_candidates(slots: Sequence[Slot], sweep: str) -> list[Candidate]:
+    """Give the trials that were trained to their end, the best first.
 
     Args:
         slots: The sweep's.
-        sweep: Its name, for the errors.
-        trial: The number, or None for the best.
+        sweep: Its name, for the error.
 
     Raises:
-        InputError: If there is no such trial, or it was not trained to its end.
+        InputError: If there is none.
     """
-    trials = trials_of(slots)
-    finished = leaders(trials)
+    finished = leaders(trials_of(slots))
     if not finished:
         raise InputError(
             f"no trial of {sweep} is finished, so there is none to promote; run 'foldsweep launch' "
             "first."
         )
-    if trial is None:
-        return _candidate(finished[0].shown)
-    found = next((each for each in finished if each.head.trial == trial), None)
-    if found is None:
-        numbers = ", ".join(str(n) for n in sorted(each.head.trial or 0 for each in finished))
-        states = {each.head.trial: f"is {each.head.state}" for each in trials}
-        state = states.get(trial, "does not exist")
-        raise InputError(f"trial {trial} of {sweep} {state}; finished are: {numbers}.")
-    return _candidate(found.shown)
+    return [_candidate(each.shown) for each in finished]
+
+
+def find_candidate(slots: Sequence[Slot], sweep: str, trial: int) -> Candidate:
+    """Take the trial of a number.
+
+    Raises:
+        InputError: If there is no such trial, or it was not trained to its end.
+    """
+    finished = {candidate.trial: candidate for candidate in finished_candidates(slots, sweep)}
+    if trial not in finished:
+        states = {each.head.trial: f"is {each.head.state}" for each in trials_of(slots)}
+        numbers = ", ".join(map(str, sorted(finished)))
+        raise InputError(
+            f"trial {trial} of {sweep} {states.get(trial, 'does not exist')}; finished are: "
+            f"{numbers}."
+        )
+    return finished[trial]
 
 
 def _candidate(slot: Slot) -> Candidate:
-    trial = cast(int, slot.trial)
-    return Candidate(
-        trial=trial,
-        params=TrialParams.of_trial(slot.params or {}),
-        epochs=TrialDetail.of(slot).epochs,
-        score=cast(float, slot.score),
-        run_id=slot.run_id,
-    )
+    params = TrialParams.of_trial(slot.params or {})
+    return Candidate(slot, params, TrialDetail.of(slot).epochs)

@@ -1,10 +1,12 @@
 """What MLflow is told about a promotion: one run in the sweep's experiment."""
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,36 +14,43 @@ from mlruns_config.client import ensure_experiment
 from mlruns_config.description.promotion import (
     HOLDOUT_CONFUSION,
     HOLDOUT_SCORES,
+    MEMBERS,
+    Tempered,
+    calibration_metrics,
+    choice_metrics,
     holdout_metrics,
+    latency_metrics,
     promotion_tags,
     refit_metrics,
 )
 from mlruns_config.registry.promotion_run import PromotionRun, end_running, promotion_run
+from objectives.ensembles.calibration import CalibrationNumbers
 from objectives.records import Stage
 from search.open_sweep import OpenSweep
-from search.promotion.candidate import Candidate
 from search.promotion.examination import Examination, Holdout
+from search.promotion.lineup import Lineup
 from search.promotion.presence import present, settle_absent
-from search.promotion.report import Promotion
+from search.promotion.report import Promotion, lineup_json
 
 
 @dataclass(frozen=True)
 class CurveReporter:
-    """The reporter of a refit: draws its curves in the run, and never ends it."""
+    """The reporter of a member's refit: draws its curves in the run, and never ends it."""
 
     run: PromotionRun
+    trial: int
     say: Callable[[str], None]
 
     def report(self, stage: Stage, epoch: int, values: Mapping[int, float]) -> bool:
         """Log the training loss of an epoch; a refit has one fold."""
         loss = float(np.mean(list(values.values())))
-        self.run.write(metrics=refit_metrics(stage, loss), step=epoch)
-        self.say(f"refitting: {stage}, epoch {epoch + 1}, loss {loss:.4f}")
+        self.run.write(metrics=refit_metrics(self.trial, stage, loss), step=epoch)
+        self.say(f"refitting trial {self.trial}: {stage}, epoch {epoch + 1}, loss {loss:.4f}")
         return True
 
 
 @contextmanager
-def open_run(opened: OpenSweep, candidate: Candidate) -> Iterator[PromotionRun]:
+def open_run(opened: OpenSweep, lineup: Lineup) -> Iterator[PromotionRun]:
     """Open the run of a promotion for the length of a block, and end it as the block ends.
 
     What an earlier promotion of the sweep left open, because it was killed, is ended first.
@@ -50,20 +59,50 @@ def open_run(opened: OpenSweep, candidate: Candidate) -> Iterator[PromotionRun]:
     experiment_id = ensure_experiment(tracking, sweep, {})
     folder = opened.folder / "promotions"
     settle_absent(folder, lambda key: end_running(tracking, experiment_id, key, "KILLED"))
-    name = f"promote-{sweep}-trial-{candidate.trial}"
-    tags = promotion_tags(opened.origin(candidate.trial))
+    name = f"promote-{sweep}-{lineup.name.replace(' ', '-')}"
+    tags = promotion_tags(opened.origin(lineup.trials[0]), lineup.weights)
     with (
         present(folder) as key,
         promotion_run(tracking, experiment_id, name, key=key, tags=tags) as run,
     ):
-        _describe(run, opened, candidate)
+        _describe(run, opened, lineup)
         yield run
 
 
-def _describe(run: PromotionRun, opened: OpenSweep, candidate: Candidate) -> None:
+def _describe(run: PromotionRun, opened: OpenSweep, lineup: Lineup) -> None:
     """Log what is known before training."""
-    run.write(params=candidate.params.decided_values())
+    run.write(params=shared_params(lineup))
     run.dataset(opened.dataset())
+    if lineup.choice is not None:
+        before_after: dict[Tempered, CalibrationNumbers] = {
+            "before": lineup.choice.before,
+            "after": lineup.choice.after,
+        }
+        run.write(
+            metrics=choice_metrics(lineup.choice.single_score, lineup.choice.comparisons)
+            | calibration_metrics("oof", before_after)
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / MEMBERS.file
+        path.write_text(json.dumps(_members_json(lineup), indent=1))
+        run.artifact(path)
+
+
+def shared_params(lineup: Lineup) -> dict[str, Any]:
+    """Give the parameters that all members have in common: of a single trial, all."""
+    first, *others = (member.candidate.params.decided_values() for member in lineup.members)
+    return {
+        name: value
+        for name, value in first.items()
+        if all(name in other and other[name] == value for other in others)
+    }
+
+
+def _members_json(lineup: Lineup) -> dict[str, Any]:
+    document = lineup_json(lineup)
+    params = [member.candidate.params.decided_values() for member in lineup.members]
+    members = zip(document["members"], params, strict=True)
+    return {**document, "members": [{**member, "params": point} for member, point in members]}
 
 
 def show_verdict(
@@ -79,6 +118,8 @@ def show_verdict(
     metrics = holdout_metrics("holdout", promotion.holdout.by_view())
     if promotion.champion_holdout is not None:
         metrics |= holdout_metrics("champion", promotion.champion_holdout.by_view())
+    metrics |= calibration_metrics("holdout", promotion.calibration)
+    metrics |= latency_metrics(promotion.latencies_ms)
     run.write(metrics=metrics, tags=promotion.tags())
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -104,7 +145,7 @@ def _draw_confusion(
 def _draw_scores(promotion: Promotion, metric: str, folder: Path) -> Path:
     from objectives.evaluation.holdout_pictures import draw_holdout_scores
 
-    scores = {f"trial {promotion.trials[0]}": promotion.holdout}
+    scores = {promotion.lineup.name: promotion.holdout}
     if promotion.champion_holdout is not None:
         scores[f"champion (version {promotion.champion_before})"] = promotion.champion_holdout
     return draw_holdout_scores(scores, metric, folder / HOLDOUT_SCORES.file)

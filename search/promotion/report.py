@@ -1,11 +1,15 @@
 """What a promotion found, as Python, JSON and MLflow show it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mlruns_config.description.promotion import verdict_tags
+from mlruns_config.description.promotion import Tempered, verdict_tags
+from objectives.ensembles.calibration import CalibrationNumbers
+from objectives.ensembles.choosing import Choice
 from objectives.evaluation.holdout import HoldoutScores
 from search.promotion.gate import GateDecision
+from search.promotion.lineup import Lineup
 
 Json = dict[str, Any]
 
@@ -19,7 +23,8 @@ class Promotion:
     """The registered version; None if the gate refused, for then nothing is registered."""
     alias: str | None
     """The alias that now points to the version; None if it was not moved."""
-    trials: tuple[int, ...]
+    lineup: Lineup
+    """The trials that answer together, or the one that answers alone."""
     holdout: HoldoutScores
     champion_holdout: HoldoutScores | None
     champion_before: int | None
@@ -30,6 +35,10 @@ class Promotion:
     looks: int
     """How often this holdout has been looked at, this time included."""
     run_id: str
+    calibration: Mapping[Tempered, CalibrationNumbers] = field(default_factory=dict)
+    """On the held-out images as the sweep's score sees them, before and after the temperatures."""
+    latencies_ms: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """Milliseconds an image by model, ``registered`` and ``single``, and batch size."""
 
     @property
     def passed(self) -> bool:
@@ -57,8 +66,14 @@ class Promotion:
             "version": self.version,
             "alias": self.alias,
             "uri": self.uri,
-            "trials": list(self.trials),
+            "trials": list(self.lineup.trials),
+            **lineup_json(self.lineup),
             "holdout": scores_json(self.holdout),
+            "calibration": {when: asdict(found) for when, found in self.calibration.items()},
+            "latency_ms": {
+                model: {str(size): ms for size, ms in by_size.items()}
+                for model, by_size in self.latencies_ms.items()
+            },
             "looks": self.looks,
             "champion_before": self.champion_before,
             "champion_holdout": self.champion_holdout and scores_json(self.champion_holdout),
@@ -75,6 +90,45 @@ def scores_json(scores: HoldoutScores) -> Json:
     return {
         view: found and {"score": found.score, "interval": [found.low, found.high]}
         for view, found in scores.by_view().items()
+    }
+
+
+def lineup_json(lineup: Lineup) -> Json:
+    """Give who answers, and what was compared before they were chosen."""
+    return {
+        "members": [
+            {
+                "trial": member.candidate.trial,
+                "weight": member.weight,
+                "temperature": member.temperature,
+                "symmetry": member.symmetry,
+            }
+            for member in lineup.members
+        ],
+        "combination": lineup.combination,
+        "temperature": lineup.temperature,
+        "choice": lineup.choice and choice_json(lineup.choice),
+        "left_out": {str(trial): reason for trial, reason in lineup.left_out.items()},
+    }
+
+
+def choice_json(choice: Choice) -> Json:
+    """Give out-of-fold scores: each form's was chosen without the fold that it is scored on."""
+    return {
+        "score": choice.score,
+        "single_score": choice.single_score,
+        "comparisons": [
+            {
+                "form": found.form,
+                "rival": found.rival,
+                "score": found.score,
+                "gain": found.gain.score,
+                "interval": [found.gain.low, found.gain.high],
+                "taken": found.is_taken,
+            }
+            for found in choice.comparisons
+        ],
+        "calibration": {"before": asdict(choice.before), "after": asdict(choice.after)},
     }
 
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
-from mlruns_config.description.trial import FINETUNE_ARTIFACT, OOF, sweep_params
+from mlruns_config.description.trial import FINETUNE_ARTIFACT, sweep_params
 from mlruns_config.description.trial_metrics import phase_metrics, trial_metrics
 from mlruns_config.description.trial_tags import (
     begun_tags,
@@ -17,7 +15,6 @@ from mlruns_config.description.trial_tags import (
     finetuning_ended_tags,
 )
 from mlruns_config.outbox.outbox import Outbox, RunSpool
-from objectives.records import TrialResult
 from search.open_sweep import OpenSweep
 from search.storage.records import Slot
 from search.study.reporter import EpochLog
@@ -134,23 +131,6 @@ class RunRecord:
 
     def _note(self, state: str) -> None:
         self.opened.slots.note_spooled(self.slot, state)
-
-
-def save_oof(opened: OpenSweep, result: TrialResult, folder: Path) -> None:
-    """Write a trial's out-of-fold predictions among its files."""
-    splits, data = opened.prepared.splits, opened.prepared.data
-    arrays: dict[str, Any] = {
-        "rows": splits.rows,
-        "fold_of": splits.fold_of,
-        "labels": data.labels[splits.rows],
-        "class_names": np.asarray(data.class_names),
-        "clean": result.oof_clean,
-    }
-    if result.oof_shifted is not None:
-        arrays["shifted"] = result.oof_shifted
-    path = folder / OOF.folder / OOF.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def run_name(slot: Slot) -> str:

@@ -17,6 +17,7 @@ from objectives.evaluation.oof_interval import oof_interval
 from objectives.records import Objective, Phase, TrialResult
 from objectives.stopping.divergence import refuse_divergence
 from objectives.trial_summary import summary_json
+from search.oof_file import save_oof
 from search.open_sweep import OpenSweep
 from search.storage.failures import STORAGE_ERRORS, is_full_disk
 from search.storage.records import Slot, SlotLostError, SlotState
@@ -28,7 +29,7 @@ from search.workers.device import Device
 from search.workers.disk_room import wait_for_room
 from search.workers.heartbeat import heartbeat
 from search.workers.liveness import Liveness
-from search.workers.run_record import RunRecord, save_oof
+from search.workers.run_record import RunRecord
 from search.workers.settling import settle
 from search.workers.shares import Turn
 from search.workers.time_left import TimeLeft, seconds_left

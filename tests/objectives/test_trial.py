@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from objectives.evaluation.epoch_predictions import FILE, EpochPredictions
+from objectives.networks.serving import ServedMember, TrainedNetwork, servable_model
 from objectives.records import (
     LabelledImages,
     Sharing,
@@ -292,17 +293,31 @@ def test_a_loss_that_is_not_a_number_ends_the_trial_with_the_reason(tmp_path: Pa
         train_trial(params, _context(tmp_path))
 
 
+def _served(network: TrainedNetwork) -> keras.Model:
+    return servable_model([ServedMember(network)], PX)
+
+
+def test_refits_on_a_frozen_backbone_share_its_trunk_and_fine_tuned_ones_do_not(
+    tmp_path: Path,
+) -> None:
+    context = _context(tmp_path)
+    lengths: list[dict[Stage, int]] = [{"head": 1}, {"head": 2}, {"head": 1, "finetune": 1}]
+    keys = [refit(_params(), epochs, context).trunk_key for epochs in lengths]
+    assert keys[0] == keys[1] is not None
+    assert keys[2] is None
+
+
 def test_a_refit_gives_a_plain_model_that_repeats(tmp_path: Path) -> None:
     context = _context(tmp_path)
     epochs: dict[Stage, int] = {"head": 2, "finetune": 1}
     images = np.random.default_rng(1).integers(0, 256, (4, 50, 40, 3), dtype=np.uint8)
-    model = refit(_params(), epochs, context)
+    model = _served(refit(_params(), epochs, context))
     path = tmp_path / "model.keras"
     model.save(path)
     loaded = keras.models.load_model(path)
     first = np.asarray(model(images))
     np.testing.assert_allclose(np.asarray(loaded(images)), first, atol=1e-6)
-    again = np.asarray(refit(_params(), epochs, context)(images))
+    again = np.asarray(_served(refit(_params(), epochs, context))(images))
     np.testing.assert_allclose(again, first, atol=1e-6)
     red = np.full((1, PX, PX, 3), (200, 40, 40), dtype=np.uint8)
     assert np.asarray(model(red)).shape == (1, N_CLASSES)

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.datasets import load_digits
 
+from mlruns_config.description.trial import OOF
 from mlruns_config.registry.registry import find_alias, registry
 from mlruns_config.settings import TrackingSettings
 from objectives.evaluation.holdout import HoldoutViews
-from objectives.records import LabelledImages, RowArray, Splits, Stage, TrialContext
+from objectives.records import (
+    LabelledImages,
+    RowArray,
+    Splits,
+    Stage,
+    TrialContext,
+    TrialResult,
+)
+from search.oof_file import save_oof
 from search.open_sweep import OpenSweep
 from search.preparation import Prepared
 from search.promotion.promote import promote
@@ -23,7 +32,7 @@ from spaces.space import Dimension, Space
 from tests.search.small_sweep import enter_sweep
 
 if TYPE_CHECKING:
-    import keras
+    from objectives.networks.serving import TrainedNetwork
 
 CLASSES = ("null", "eins", "zwei")
 GOOD, BAD, CUSTOM = 0, 1, 2
@@ -43,33 +52,37 @@ def _splits(holdout_rows: RowArray, groups: RowArray) -> Splits:
     return Splits(rows, np.arange(len(rows)) % 2, holdout_rows, groups, "a" * 64)
 
 
-def build(params: TrialParams, *_: object) -> "keras.Model":
+def build(params: TrialParams, *_: object) -> "TrainedNetwork":
     """Give the network of a trial as it is before training."""
     import keras
 
+    from objectives.networks.serving import TrainedNetwork
+
     keras.utils.set_random_seed(0)
-    images = keras.Input((None, None, 3), dtype="uint8", name="images")
-    x = keras.layers.Rescaling(1 / 255)(keras.layers.Resizing(16, 16)(images))
-    x = keras.layers.Flatten()(keras.layers.Reshape((16, 16, 3))(x))
+    pixels = keras.Input((16, 16, 3))
+    trunk = keras.Model(pixels, keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels)))
+    features = keras.Input(trunk.output_shape[1:])
+    x = features
     if params.dropout:
         x = keras.layers.Lambda(lambda value: value * 2)(x)
-    x = keras.layers.Dense(len(CLASSES), activation="softmax", dtype="float32")(x)
-    return keras.Model(images, x)
+    return TrainedNetwork(trunk, keras.Model(features, keras.layers.Dense(len(CLASSES))(x)), "flat")
 
 
-def refit(params: TrialParams, epochs: Mapping[Stage, int], context: TrialContext) -> "keras.Model":
+def refit(
+    params: TrialParams, epochs: Mapping[Stage, int], context: TrialContext
+) -> "TrainedNetwork":
     """Train a small network for real; the learning rate tells the trials apart."""
     import keras
 
-    model = build(params)
+    network = build(params)
+    model = keras.Sequential([network.trunk, network.head, keras.layers.Softmax()])
     model.compile(keras.optimizers.Adam(params.learning_rate), "sparse_categorical_crossentropy")
     rows = context.splits.rows
+    pixels = context.data.images[rows].astype(np.float32)
     for epoch in range(epochs["scratch"]):
-        fitted = model.fit(
-            context.data.images[rows], context.data.labels[rows], batch_size=32, verbose=0
-        )
+        fitted = model.fit(pixels, context.data.labels[rows], batch_size=32, verbose=0)
         context.reporter.report("scratch", epoch, {0: fitted.history["loss"][0]})
-    return model
+    return network
 
 
 def make_views(data: LabelledImages) -> Callable[[RowArray], HoldoutViews]:
@@ -117,6 +130,25 @@ class Home:
     def promote(self, opened: OpenSweep, trial: int | None = None, **options: object) -> Promotion:
         own = {"refit": refit, "views": make_views(self.data), **options}
         return promote(opened, trial=trial, **own)  # type: ignore[arg-type]
+
+    def keep_predictions(
+        self, opened: OpenSweep, trial: int, clean: np.ndarray, shifted: np.ndarray | None
+    ) -> Path:
+        """Leave what a trial predicted out of fold on this machine, as its worker would."""
+        slot = next(slot for slot in opened.slots.all() if slot.trial == trial)
+        result = TrialResult(
+            score=0.0,
+            clean=0.0,
+            shifted=None,
+            fold_scores=(),
+            epochs={},
+            oof_clean=clean.astype(np.float32),
+            oof_shifted=None if shifted is None else shifted.astype(np.float32),
+            curves={},
+        )
+        folder = opened.trial_folder(slot)
+        save_oof(opened, result, folder)
+        return folder / OOF.name
 
     def run_states(self, sweep: str) -> list[str]:
         """States of the runs of all promotions of a sweep, the oldest first."""

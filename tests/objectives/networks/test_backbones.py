@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from objectives.networks.backbones import build_backbone
-from objectives.networks.network import build_network, freeze_below, servable_model
+from objectives.networks.network import build_network, freeze_below
+from objectives.networks.serving import ServedMember, TrainedNetwork, servable_model
 from objectives.networks.weights_files import check_backbones, keras_models_folder
 from spaces.backbones import BACKBONES
 from spaces.errors import InputError
@@ -153,7 +154,8 @@ def test_half_a_backbone_is_frozen_and_batch_norm_stays_in_inference() -> None:
 
 def test_the_served_model_takes_raw_images_of_any_size() -> None:
     params = TrialParams(backbone="small_cnn", dense_units=4)
-    model = servable_model(build_network(params, image_px=32, n_classes=3, seed=0), 32)
+    network = build_network(params, image_px=32, n_classes=3, seed=0)
+    model = servable_model([ServedMember(TrainedNetwork.of(network))], 32)
     for shape in ((2, 32, 32, 3), (1, 100, 60, 3)):
         images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         probabilities = np.asarray(model(images))

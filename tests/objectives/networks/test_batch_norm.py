@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from objectives.networks.backbones import build_backbone
-from objectives.networks.network import build_network, servable_model
+from objectives.networks.network import build_network
+from objectives.networks.serving import ServedMember, TrainedNetwork, servable_model
 from spaces.params import TrialParams
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype("float32")
@@ -45,7 +46,8 @@ def test_weights_from_a_file_keep_the_momentum_that_they_were_trained_with(tmp_p
 def test_the_exported_model_has_the_momentum_that_was_trained_with(tmp_path: Path) -> None:
     params = TrialParams(backbone="mobilenet_0.25", weights="none")
     path = tmp_path / "model.keras"
-    servable_model(build_network(params, image_px=32, n_classes=3, seed=0), 32).save(path)
+    network = build_network(params, image_px=32, n_classes=3, seed=0)
+    servable_model([ServedMember(TrainedNetwork.of(network))], 32).save(path)
     loaded = keras.models.load_model(path)
     norms = [norm for norm in loaded._flatten_layers() if "BatchNorm" in type(norm).__name__]
     assert len(norms) > 20

@@ -1,23 +1,81 @@
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from objectives.ensembles.calibration import CalibrationNumbers
+from objectives.ensembles.choosing import Choice, Comparison
+from objectives.ensembles.mixture import Mixture
+from objectives.ensembles.nested import Chosen
 from objectives.evaluation.bootstrap import Estimate
 from objectives.evaluation.holdout import HoldoutScores
 from search.cli.trial_report import trial_report
+from search.promotion.candidate import Candidate
 from search.promotion.gate import GateDecision
+from search.promotion.lineup import Lineup, Member
 from search.promotion.report import Promotion
+from search.storage.records import Slot
+from spaces.params import TrialParams
 from tests.search.cli.conftest import Run
 
 CLEAN = Estimate(0.9, 0.85, 0.95)
 CORRUPTED = Estimate(0.6, 0.5, 0.7)
+SLOT = Slot(
+    sweep_id="id",
+    number=0,
+    phase="head",
+    state="done",
+    worker_id=None,
+    attempt=1,
+    losses=0,
+    trial=7,
+    study_trial=7,
+    run_id=None,
+    params={},
+    score=0.9,
+    clean=0.9,
+    shifted=None,
+    detail={},
+    goes_on=False,
+    reason=None,
+    told=True,
+    spooled=None,
+    began_at=0.0,
+    claimed_at=0.0,
+    ended_at=0.0,
+    device_s=0.0,
+)
 
 
-def promotion(*, passed: bool, forced: bool = False) -> Promotion:
+def _member(trial: int, weight: float, temperature: float) -> Member:
+    slot = replace(SLOT, trial=trial)
+    return Member(
+        Candidate(slot, TrialParams(backbone="small_cnn"), {"scratch": 4}), weight, temperature
+    )
+
+
+ALONE = Lineup((_member(7, 1.0, 1.0),))
+TOGETHER = Lineup(
+    (_member(7, 0.6, 1.25), _member(3, 0.4, 0.8)),
+    choice=Choice(
+        Chosen(Mixture({0: 3, 1: 2}, {0: 1.25, 1: 0.8})),
+        single_score=0.8,
+        comparisons=(
+            Comparison("ensemble", "single", 0.82, Estimate(0.02, 0.01, 0.03), is_taken=True),
+            Comparison("symmetries", "ensemble", 0.81, Estimate(-0.01, -0.02, 0.0), is_taken=False),
+        ),
+        before=CalibrationNumbers(0.6, 0.1),
+        after=CalibrationNumbers(0.5, 0.03),
+    ),
+    left_out={5: "its predictions are gone"},
+)
+
+
+def promotion(*, passed: bool, forced: bool = False, lineup: Lineup = ALONE) -> Promotion:
     registered = passed or forced
     decision = GateDecision(
         passed, "the gate's sentence", 0.9, "champion", 0.92, -0.02, (-0.05, 0.01), -0.01, 200
@@ -26,8 +84,13 @@ def promotion(*, passed: bool, forced: bool = False) -> Promotion:
         model="cells",
         version=3 if registered else None,
         alias="champion" if registered else None,
-        trials=(7,),
+        lineup=lineup,
         holdout=HoldoutScores(CLEAN, None, CORRUPTED),
+        calibration={
+            "before": CalibrationNumbers(0.5, 0.08),
+            "after": CalibrationNumbers(0.4, 0.02),
+        },
+        latencies_ms={"registered": {1: 12.34, 32: 3.21}, "single": {1: 10.0, 32: 2.0}},
         champion_holdout=HoldoutScores(Estimate(0.92, 0.9, 0.94), None, CORRUPTED),
         champion_before=2,
         decision=decision,
@@ -43,11 +106,71 @@ class Sweep:
 
     def __init__(self, outcome: Promotion) -> None:
         self._outcome = outcome
+        self.asked: dict[str, Any] = {}
 
     def promote(self, **options: Any) -> Promotion:
+        self.asked = options
         options["on_progress"]("refitting")
         print("a library prints")
         return self._outcome
+
+
+def test_a_promotion_shows_who_answers_why_and_how_fast(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(promotion(passed=True, lineup=TOGETHER))
+    monkeypatch.setattr("search.cli.promote.open_sweep", lambda name: sweep)
+    lines = [line.split() for line in run("promote", "cells").out.splitlines()]
+    said = [" ".join(line) for line in lines]
+    assert "Trials 7, 3, refitted: passed by the gate" in said
+    assert ["7", "0.60", "1.25"] in lines
+    assert ["3", "0.40", "0.80"] in lines
+    shown = " ".join(said)
+    assert (
+        "the ensemble 0.8200, against the single best +0.0200 (+0.0100 to +0.0300): taken" in shown
+    )
+    assert "flips and turns 0.8100, against the ensemble -0.0100 (-0.0200 to +0.0000): not" in shown
+    assert "Left out of the choice: 5, the first because its predictions are gone" in shown
+    assert "log loss 0.5000 and 0.4000, calibration error 0.0800 and 0.0200" in shown
+    assert ["this", "model", "12.3", "3.2"] in lines
+    assert ["its", "heaviest", "trial", "alone", "10.0", "2.0"] in lines
+
+
+def test_the_document_of_a_promotion_lists_all_members(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(promotion(passed=True, lineup=TOGETHER))
+    monkeypatch.setattr("search.cli.promote.open_sweep", lambda name: sweep)
+    document = json.loads(run("promote", "cells", "--json").out)
+    assert document["trials"] == [7, 3]
+    assert document["members"][1] == {
+        "trial": 3,
+        "weight": 0.4,
+        "temperature": 0.8,
+        "symmetry": "none",
+    }
+    assert document["choice"]["score"] == 0.82
+    assert document["choice"]["comparisons"][1]["interval"] == [-0.02, 0.0]
+    assert document["calibration"]["after"] == {"log_loss": 0.4, "calibration_error": 0.02}
+    assert document["latency_ms"]["registered"] == {"1": 12.34, "32": 3.21}
+    assert document["left_out"] == {"5": "its predictions are gone"}
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "many", "2.5"])
+def test_a_size_of_an_ensemble_that_is_none_is_wrong_input(size: str, run: Run) -> None:
+    answer = run("promote", "cells", "--ensemble", size)
+    assert answer.code == 2
+    assert f"'{size}' is none of 'auto', 'none' and the numbers from 1" in answer.err
+
+
+@pytest.mark.parametrize(("given", "size"), [("auto", "auto"), ("none", "none"), ("3", 3)])
+def test_the_size_of_an_ensemble_reaches_the_promotion(
+    given: str, size: int | str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(promotion(passed=True))
+    monkeypatch.setattr("search.cli.promote.open_sweep", lambda name: sweep)
+    run("promote", "cells", "--ensemble", given)
+    assert sweep.asked["ensemble"] == size
 
 
 @pytest.mark.parametrize(

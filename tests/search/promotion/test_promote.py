@@ -70,7 +70,7 @@ def test_the_registered_model_scores_on_the_holdout_what_was_reported(
 def test_the_run_holds_curves_scores_and_pictures(home: Home, first: Promotion) -> None:
     with registry(home.tracking) as client:
         run = client.get_run(first.run_id)
-        curve = client.get_metric_history(first.run_id, "refit/scratch_loss")
+        curve = client.get_metric_history(first.run_id, f"refit/trial_{GOOD}/scratch_loss")
         files = {entry.path for entry in client.list_artifacts(first.run_id)}
     assert run.info.run_name == f"promote-digits-trial-{GOOD}"
     assert run.info.status == "FINISHED"

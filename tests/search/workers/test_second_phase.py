@@ -20,7 +20,7 @@ from mlruns_config.names import (
     TAG_TRIAL,
 )
 from mlruns_config.settings import TrackingSettings
-from search.promotion.candidate import choose_candidate
+from search.promotion.candidate import find_candidate, finished_candidates
 from search.sweep import Sweep
 from tests.mlruns_config.found_runs import steps_of
 from tests.search.two_phase_objective import GAIN, head_score
@@ -172,7 +172,7 @@ def test_a_trial_keeps_the_score_of_its_heads_if_fine_tuning_comes_to_nothing(
         assert TAG_SCORE_STAGE not in run.data.tags
         assert TAG_REASON not in run.data.tags
         assert (TAG_FINETUNE_REASON in run.data.tags) is (state != "complete")
-    candidate = choose_candidate(slots_of(sweep), "tiny", None)
+    candidate = finished_candidates(slots_of(sweep), "tiny")[0]
     assert (candidate.trial, candidate.epochs) == (2, {"head": HEAD_EPOCHS})
 
 
@@ -181,14 +181,14 @@ def test_what_a_score_came_from_is_promoted(
 ) -> None:
     sweep = Sweep.from_mapping({**two_phases, "budget": {"trials": 3}})
     sweep.work()
-    candidate = choose_candidate(slots_of(sweep), "tiny", None)
+    candidate = finished_candidates(slots_of(sweep), "tiny")[0]
     assert candidate.trial == 2
-    assert candidate.score == pytest.approx(head_score(2) + GAIN)
+    assert candidate.slot.score == pytest.approx(head_score(2) + GAIN)
     assert candidate.epochs == {"head": HEAD_EPOCHS, "finetune": FINETUNE_EPOCHS}
     tuned_params = sweep.trial(2).params
     assert candidate.params.finetune_learning_rate == tuned_params["finetune_learning_rate"]
-    other = choose_candidate(slots_of(sweep), "tiny", 1)
-    assert (other.score, other.epochs) == (head_score(1), {"head": HEAD_EPOCHS})
+    other = find_candidate(slots_of(sweep), "tiny", 1)
+    assert (other.slot.score, other.epochs) == (head_score(1), {"head": HEAD_EPOCHS})
 
 
 def test_after_the_budget_was_raised_heads_come_first_again_and_then_the_best_of_all(
