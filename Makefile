@@ -4,12 +4,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_HOME ?= foldsweep-home
+# Many tests wait for processes, so more of them than cores is faster: three are for two cores.
+TEST_PROCESSES ?= 3
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FOLDSWEEP := FOLDSWEEP_HOME=$(DEMO_HOME) $(BIN)/foldsweep
 RUNS := $(VENV)/.installed-to-run
 CHECKS := $(VENV)/.installed-to-check
+PARALLEL := -n $(TEST_PROCESSES) --dist worksteal
 comma := ,
 
 # A demo or a test never writes to a storage or a server that the shell happens to point at.
@@ -34,10 +37,10 @@ demo: $(RUNS) ## Run a small sweep on scikit-learn's digits, up to a registered 
 	@echo "  $(FOLDSWEEP) ui"
 
 check: lint ## Lint, check types and layers, run the quick tests: under 2 minutes on 2 cores
-	$(BIN)/python -m pytest -m "not slow and not acceptance"
+	$(BIN)/python -m pytest -m "not slow and not acceptance" $(PARALLEL)
 
 test: lint ## The same with the slow tests: under 10 minutes
-	$(BIN)/python -m pytest -m "not acceptance"
+	$(BIN)/python -m pytest -m "not acceptance" $(PARALLEL)
 
 acceptance: $(CHECKS) ## Run what takes longest: large tests, and the small form of each benchmark
 	$(BIN)/python -m pytest -m acceptance

@@ -91,7 +91,7 @@ def _augmentation(policy: str, strength: str, image_px: int, n_classes: int) -> 
         for path in parse_policy(policy).paths
     ]
 
-    def augment(images: Any, labels: Any) -> tuple[Any, Any]:
+    def augment(images: Any, labels: Any) -> Any:
         images = tf.cast(images, tf.float32)
         if len(paths) == 1:
             return _along(paths[0], images, labels)
@@ -106,7 +106,7 @@ def _augmentation(policy: str, strength: str, image_px: int, n_classes: int) -> 
     return tf.function(augment, input_signature=[pictures, targets])
 
 
-def _along(path: Sequence[Step], images: Any, labels: Any) -> tuple[Any, Any]:
+def _along(path: Sequence[Step], images: Any, labels: Any) -> Any:
     for step in path:
         images, labels = step(images, labels)
     return images, labels

@@ -85,9 +85,10 @@ class TrialParams(BaseModel):
         backbone = BACKBONES.get(str(values.get("backbone")))
         weights = "imagenet" if backbone and backbone.weights_file else "none"
         chosen = {**values, "weights": values.get("weights") or weights}
-        # Nothing is frozen then: what inner layers have learnt on other images is nothing.
-        untrained = {"features": "last"} if chosen["weights"] == "none" else {}
-        return {**untrained, **chosen}
+        # Nothing is frozen then: what inner layers have learnt on other images is nothing. Said in
+        # any case, so that a trial without it is known to be of before there was a choice.
+        features = "last" if chosen["weights"] == "none" else "deep"
+        return {"features": features, **chosen}
 
     @field_validator("policy", mode="before")
     @classmethod
@@ -106,8 +107,11 @@ class TrialParams(BaseModel):
 
     @classmethod
     def of_trial(cls, values: Mapping[str, Any]) -> Self:
-        """Read the values that a trial ran with, perhaps when more combinations were allowed."""
-        return cls.model_validate(values, context=_HAS_RUN)
+        """Read the values that a trial ran with, perhaps under an older foldsweep.
+
+        It may have balanced its classes twice, and where it names no features it had the last.
+        """
+        return cls.model_validate({"features": "last", **values}, context=_HAS_RUN)
 
     def decided_values(self) -> dict[str, Any]:
         """Give every value, those of fine-tuning only if it has begun."""

@@ -1,7 +1,7 @@
 """What all tests share: a quiet TensorFlow, no outside storage, the ``shared`` marker."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,16 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
             yield disk
     except CannotMountError as error:
         pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Escape what a test logs that is no Unicode: processes of pytest-xdist cannot say it."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ from bench.progress import say
 from mlruns_config.registry.saved_classifier import Classifier
 from objectives.ensembles.choosing import EnsembleSize
 from objectives.networks.serving import TrainedNetwork
+from objectives.records import Phase
 from objectives.refit import refit
 from objectives.trial_inputs import TrialInputs
 from search.open_sweep import OpenSweep
@@ -20,6 +21,9 @@ from search.promotion.challenger import build_challenger
 from search.promotion.lineup import Lineup, Member, choose_lineup
 from search.storage.records import Slot
 from spaces.params import TrialParams
+
+Trained = tuple[int, Phase]
+"""A trial, as it was after a phase."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,10 @@ class Promoted:
     def key(self) -> str:
         """Name what answers; equal for equal answers."""
         lineup = self.lineup
-        members = [(m.candidate.trial, m.weight, m.temperature, m.symmetry) for m in lineup.members]
+        members = [
+            (m.candidate.trial, m.candidate.slot.phase, m.weight, m.temperature, m.symmetry)
+            for m in lineup.members
+        ]
         text = repr((members, lineup.combination, lineup.temperature))
         return sha256(text.encode()).hexdigest()[:16]
 
@@ -66,7 +73,7 @@ class Promoter:
     """
 
     opened: OpenSweep
-    _refitted: dict[int, _Refitted] = field(default_factory=dict)
+    _refitted: dict[Trained, _Refitted] = field(default_factory=dict)
     _features_s: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def promote(self, slots: Sequence[Slot], size: EnsembleSize) -> Promoted:
@@ -93,8 +100,9 @@ class Promoter:
 
     def _refit(self, member: Member) -> _Refitted:
         candidate = member.candidate
-        if candidate.trial in self._refitted:
-            return self._refitted[candidate.trial]
+        trained = candidate.trial, candidate.slot.phase
+        if trained in self._refitted:
+            return self._refitted[trained]
         with tempfile.TemporaryDirectory() as folder:
             context = self.opened.context(Path(folder), GoesOn())
             self._make_features(candidate.params, TrialInputs.of_refit(candidate.params, context))
@@ -102,7 +110,7 @@ class Promoter:
             network = refit(candidate.params, candidate.epochs, context)
         refitted = _Refitted(network, time.perf_counter() - began_s)
         say(f"sweep, trial {candidate.trial}: refitted in {refitted.training_s:.0f} s")
-        return self._refitted.setdefault(candidate.trial, refitted)
+        return self._refitted.setdefault(trained, refitted)
 
     def _make_features(self, params: TrialParams, inputs: TrialInputs) -> None:
         """Make the features that a refit's head reads, if no earlier one has, and time that."""

@@ -104,6 +104,13 @@ def test_classes_are_balanced_once_in_any_trial_but_one_that_has_run() -> None:
     assert TrialParams.of_trial({**both, "loss": "focal"}).focal_alpha == "balanced"
 
 
+def test_a_trial_of_before_deep_features_is_promoted_with_the_last() -> None:
+    point = {"backbone": "mobilenet_0.25", "weights": "imagenet"}
+    assert TrialParams.of_trial(point).features == "last"
+    drawn = TrialParams.model_validate(point).model_dump(exclude_unset=True)
+    assert TrialParams.of_trial(drawn).features == "deep"
+
+
 def test_narrowing_fixes_lists_and_ranges() -> None:
     space = resolve_space(
         {
