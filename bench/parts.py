@@ -75,12 +75,13 @@ def sweep(request: Request) -> Answer:
     from dataclasses import asdict
 
     from bench.our_loop import time_sweep
-    from bench.real_sweep import work_of_trials
+    from bench.real_sweep import work_of_sweep
     from search.sweep import Sweep
 
     timing = time_sweep(request["sweep"])
     done = Sweep.from_mapping(request["sweep"])
-    work = work_of_trials(done.trial_records(), done.folder / "trials")
+    row = done.storage.sweeps.find(done.name)
+    work = [] if row is None else work_of_sweep(done.storage.slots(row.id))
     return {**vars(timing), "work": [asdict(part) for part in work]}
 
 

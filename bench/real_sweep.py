@@ -1,8 +1,6 @@
 """A real sweep, and what the plain loop would have paid for exactly its trials."""
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,8 @@ from typing import Any
 from bench.fixed_list import BATCH_SIZE, SHIFT
 from bench.sizes import Size
 from bench.weights import has_imagenet_weights, mobilenets_with_weights
+from search.storage.records import EpochRow
+from search.storage.slots import Slots
 from spaces.default_space import DEFAULT
 from spaces.params import TrialParams
 from spaces.space import Space
@@ -84,31 +84,30 @@ def real_sweep(name: str, data: Path, size: Size, weights: Mapping[str, str]) ->
     }
 
 
-def work_of_trials(records: Iterable[Any], trials_folder: Path) -> list[Work]:
-    """Read from the trials' curves what each of them ran.
-
-    Args:
-        records: The sweep's ``TrialRecord``; those without curves (failed ones) count nothing.
-        trials_folder: Holds ``NUMBER/curves.json`` of each trial.
-    """
+def work_of_sweep(slots: Slots) -> list[Work]:
+    """Read from the storage what each phase of each trial ran; those that failed count nothing."""
     found: list[Work] = []
-    for record in records:
-        path = trials_folder / str(record.trial) / "curves.json"
-        if path.is_file():
-            params = TrialParams.model_validate(record.params)
-            found.extend(work_of_curves(record.trial, params, json.loads(path.read_text())))
+    for slot in slots.all():
+        if slot.trial is not None and slot.state in ("done", "pruned"):
+            params = TrialParams.of_trial(slot.params or {})
+            rows = [row for row in slots.epochs(slot.number) if row.phase == slot.phase]
+            found.extend(work_of_epochs(slot.trial, params, rows))
     return found
 
 
-def work_of_curves(trial: int, params: TrialParams, curves: Mapping[str, Any]) -> list[Work]:
-    """Count the folds and fold epochs of each stage; a fold that had stopped has no score."""
-    folds: dict[str, set[int]] = {}
-    epochs: Counter[str] = Counter()
-    for stage, scores in zip(curves["stage"], curves["score"], strict=True):
-        trained = {fold for fold, score in enumerate(scores) if score is not None}
-        folds.setdefault(stage, set()).update(trained)
-        epochs[stage] += len(trained)
-    return [Work(trial, _kind(params, stage), len(folds[stage]), epochs[stage]) for stage in folds]
+def work_of_epochs(trial: int, params: TrialParams, rows: Sequence[EpochRow]) -> list[Work]:
+    """Count the folds and fold epochs of each stage; an epoch of a fold counts once."""
+    ran = {(row.stage, row.epoch, fold) for row in rows for fold in row.scores}
+    stages = dict.fromkeys(row.stage for row in rows)
+    return [
+        Work(
+            trial,
+            _kind(params, stage),
+            len({fold for of, _, fold in ran if of == stage}),
+            sum(of == stage for of, _, _ in ran),
+        )
+        for stage in stages
+    ]
 
 
 def plain_seconds(work: Sequence[Work], costs: Mapping[Kind, KindCost]) -> float:

@@ -1,5 +1,6 @@
 """The built-in objective: one point of the space, scored by k-fold cross-validation."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -7,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from objectives.evaluation.epoch_predictions import FILE as PREDICTIONS_FILE
+from objectives.evaluation.epoch_predictions import EpochPredictions, load_predictions
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions, summarise
 from objectives.fold_heads import Heads, read_heads, write_heads
@@ -24,6 +27,7 @@ from objectives.stopping.early_stopping import patience_of
 from objectives.training.compiled_network import CompiledNetwork, kept_network
 from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
 from objectives.training.network_stage import NetworkTrainer
+from objectives.training.raced_stage import Race
 from objectives.training.stages import FoldTrainer, run_stage
 from objectives.trial_artifacts import write_artifacts
 from objectives.trial_inputs import TrialInputs
@@ -35,7 +39,8 @@ def train_trial(params: TrialParams, context: TrialContext) -> TrialResult:
     """Train and score one phase of one point of the space.
 
     In the first phase a pretrained backbone is frozen, stage ``head``; in the second, stage
-    ``finetune``, its heads and the upper part of it train on. Without pretrained weights there is
+    ``finetune``, its heads and the upper part of it train on, fold by fold and only as long as that
+    may come to more than what the best fine-tuned trial has. Without pretrained weights there is
     nothing to freeze: the network trains whole, in stage ``scratch``, for the epochs of both, and
     without epochs for the heads the first phase fine-tunes; then no other follows.
 
@@ -79,7 +84,7 @@ class _Trial:
         if self.params.weights == "none":
             ends = self._network("scratch", train.head_epochs + train.finetune_epochs, {})
         elif self.context.phase == "finetune":
-            ends = self._network("finetune", train.finetune_epochs, self._heads_of_first_phase())
+            return self._race(train.finetune_epochs)
         elif train.head_epochs == 0:
             ends = self._network("finetune", train.finetune_epochs, {})
         else:
@@ -89,6 +94,53 @@ class _Trial:
             goes_on = ends and train.finetune_epochs > 0
             return replace(result, goes_on=goes_on, artifacts=(*result.artifacts, kept))
         return self._result(stopped=not ends)
+
+    def _race(self, n_epochs: int) -> TrialResult:
+        """Fine-tune the heads, for as long as they have a chance against the best network."""
+        started = time.perf_counter()
+        heads = self._heads_of_first_phase()
+        with network_trainer(
+            self._compiled("finetune"), self.inputs, "finetune", n_epochs, heads
+        ) as trainer:
+            splits = self.context.splits
+            race = Race(
+                self.history,
+                splits.groups[splits.rows],
+                EpochPredictions.empty(
+                    ("clean",) if trainer.shifted is None else ("clean", "shifted"),
+                    n_epochs=n_epochs,
+                    n_rows=len(splits.rows),
+                    n_classes=self.inputs.n_classes,
+                ),
+                load_predictions(self.context.incumbent),
+            )
+            ends = race.run(trainer, self.context.reporter, n_epochs=n_epochs)
+        self.stage_s["finetune"] = time.perf_counter() - started
+        if not self.history.epochs:
+            return self._given_up()
+        result = self._result(stopped=not ends)
+        if not ends:
+            return result
+        kept = race.predictions.save(self.context.checkpoint_folder / PREDICTIONS_FILE)
+        return replace(result, artifacts=(*result.artifacts, kept))
+
+    def _given_up(self) -> TrialResult:
+        """Give what there is of a fine-tuning in which not all folds ran: no score of its own."""
+        head = self.context.head
+        score = math.nan if head is None else head.score
+        return TrialResult(
+            score=score,
+            clean=score,
+            shifted=None,
+            fold_scores=(),
+            epochs={},
+            oof_clean=np.zeros((len(self.inputs.labels), self.inputs.n_classes), np.float32),
+            oof_shifted=None,
+            curves={},
+            stage_s=dict(self.stage_s),
+            sharing=_sharing(self.inputs.counts),
+            stopped=True,
+        )
 
     def _heads_of_first_phase(self) -> Heads:
         """Read the heads, or train the same ones again where their file does not lie."""
@@ -114,15 +166,18 @@ class _Trial:
             return self._stage("head", trainer, n_epochs), trainer.best_heads()
 
     def _network(self, stage: Stage, n_epochs: int, heads: Heads) -> bool:
-        compiled = kept_network(
+        compiled = self._compiled(stage)
+        with network_trainer(compiled, self.inputs, stage, n_epochs, heads) as trainer:
+            return self._stage(stage, trainer, n_epochs)
+
+    def _compiled(self, stage: Stage) -> CompiledNetwork:
+        return kept_network(
             self.params,
             stage,
             image_px=self.inputs.image_px,
             n_classes=self.inputs.n_classes,
             seed=self.context.seed,
         )
-        with network_trainer(compiled, self.inputs, stage, n_epochs, heads) as trainer:
-            return self._stage(stage, trainer, n_epochs)
 
     def _stage(self, stage: Stage, trainer: FoldTrainer, n_epochs: int) -> bool:
         started = time.perf_counter()

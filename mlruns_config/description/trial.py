@@ -59,6 +59,12 @@ FOLD_HEADS = ArtifactSpec(
     "with them, and a promotion asks them about turned images.",
     "a pretrained backbone, built-in objective",
 )
+FINETUNE_PREDICTIONS = ArtifactSpec(
+    "finetune/finetune_predictions.npz",
+    "Out-of-fold probabilities after every epoch of fine-tuning, with which later trials are "
+    "compared.",
+    "fine-tuned to the end, built-in objective",
+)
 FINETUNE_ARTIFACT = ArtifactSpec(
     "finetune/{artifact}",
     "Any of these of the fine-tuned network, beside those of the heads.",
@@ -70,7 +76,7 @@ TRIAL = RunDescription(
     params=(*TRIAL_PARAMS, *FINETUNE_PARAMS, SWEEP_PARAM),
     tags=TRIAL_TAGS,
     metrics=TRIAL_METRICS,
-    artifacts=(*TRIAL_ARTIFACTS, FOLD_HEADS, FINETUNE_ARTIFACT, OWN_ARTIFACT),
+    artifacts=(*TRIAL_ARTIFACTS, FOLD_HEADS, FINETUNE_PREDICTIONS, FINETUNE_ARTIFACT, OWN_ARTIFACT),
 )
 
 

@@ -78,6 +78,13 @@ class EpochPredictions:
             return cls({cast(View, name): arrays[name] for name in arrays.files})
 
 
+def load_predictions(folder: Path | None) -> EpochPredictions | None:
+    """Read the predictions of the trial whose files lie in a folder; None if it left none there."""
+    if folder is None or not (folder / FILE).is_file():
+        return None
+    return EpochPredictions.load(folder / FILE)
+
+
 def _widened(probabilities: HalfArray) -> FloatArray:
     wide: FloatArray = probabilities.astype(np.float32)
     wide /= wide.sum(axis=-1, keepdims=True)

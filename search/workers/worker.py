@@ -246,6 +246,9 @@ class Worker:
         detail = self._detail(slot, result)
         if ending == "done":
             detail |= self._interval_of_best(result)
+        elif slot.phase == "finetune":
+            # What some of the folds came to is no score of the trial.
+            return ending, {"detail": detail, "reason": reason}
         return ending, {**_scores(result), "detail": detail, "reason": reason}
 
     def _detail(self, slot: Slot, result: TrialResult) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from bench.fixed_list import BACKBONES, fixed_points, fixed_sweep
 from bench.memory import AnonymousMemory
 from bench.plain_loop import FoldTiming, PlainLoop
 from bench.plain_part import scaled_seconds
-from bench.real_sweep import Kind, KindCost, Work, plain_seconds, work_of_curves
+from bench.real_sweep import Kind, KindCost, Work, plain_seconds, work_of_epochs
 from bench.sizes import FULL, SMALL
 from bench.stopwatch import Stopwatch
+from objectives.records import Phase
+from search.storage.records import EpochRow
 from search.sweep_file.sweep_file import check_sweep
 from spaces.narrowing import resolve_space
 from spaces.params import TrialParams
@@ -93,13 +95,22 @@ def test_setup_is_what_a_fold_costs_besides_its_epochs() -> None:
     assert timing.training_rate == 40.0
 
 
-def test_stopped_folds_count_no_epochs_in_the_work_of_a_trial() -> None:
+def test_an_epoch_of_a_fold_counts_once_in_the_work_of_a_trial() -> None:
     params = TrialParams(backbone="mobilenet_0.25", policy="randaugment", strength="low")
-    curves = {
-        "stage": ["head", "head", "finetune"],
-        "score": [[0.5, 0.6], [0.7, None], [0.8, 0.9]],
-    }
-    assert work_of_curves(7, params, curves) == [Work(7, HEAD, 2, 3), Work(7, TUNED, 2, 2)]
+
+    def rows(stage: str, *folds: str) -> list[EpochRow]:
+        scores = [dict.fromkeys(each.split(","), 0.5) for each in folds]
+        head: Phase = "head"
+        return [
+            EpochRow("s", 0, head, stage, 0, each, 0, 1, found, 0.5, 0)
+            for each, found in zip(folds, scores, strict=True)
+        ]
+
+    later = [replace(row, epoch=1) for row in rows("head", "0,1")]
+    assert work_of_epochs(7, params, rows("head", "0,1") + later) == [Work(7, HEAD, 2, 4)]
+    # One fold, one more, and then the last one beside those before it.
+    raced = rows("finetune", "0", "1", "0,1,2")
+    assert work_of_epochs(7, params, raced) == [Work(7, TUNED, 3, 3)]
 
 
 def test_the_plain_cost_of_a_sweep_is_folds_times_setup_and_fold_epochs_times_epoch() -> None:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from objectives.evaluation.epoch_predictions import FILE, EpochPredictions
 from objectives.networks.serving import ServedMember, TrainedNetwork, servable_model
 from objectives.records import (
     LabelledImages,
@@ -18,6 +19,7 @@ from objectives.records import (
     TrialContext,
     TrialHead,
     TrialResult,
+    View,
 )
 from objectives.refit import refit
 from objectives.settings import TrainSettings, ValidationSettings
@@ -121,8 +123,10 @@ def test_a_trial_goes_through_both_phases_and_each_scores_every_row(tmp_path: Pa
     first = train_trial(_params(), context)
     assert reporter.stages == [("head", 0), ("head", 1), ("head", 2)]
     second = train_trial(_params(), _second_phase(first, context))
-    assert reporter.stages[3:] == [("finetune", 0), ("finetune", 1)]
-    assert all(values.keys() == set(range(N_FOLDS)) for _, _, values in reporter.heard)
+    # One fold to the end, one more, and the last one beside them.
+    assert reporter.stages[3:] == [("finetune", 0), ("finetune", 1)] * 3
+    together = reporter.heard[:3] + reporter.heard[-2:]
+    assert all(values.keys() == set(range(N_FOLDS)) for _, _, values in together)
     assert not second.goes_on
     for result, stage in ((first, "head"), (second, "finetune")):
         assert result.oof_shifted is not None
@@ -146,10 +150,33 @@ def test_where_the_heads_files_do_not_lie_fine_tuning_trains_the_same_heads_agai
     reporter = RecordingReporter()
     found = train_trial(_params(), replace(second, reporter=reporter))
     _assert_same(found, expected)
-    assert reporter.stages == [("finetune", 0), ("finetune", 1)]
+    assert {stage for stage, _ in reporter.stages} == {"finetune"}
     # Not those that a network begins with at random.
     none = TrainSettings(head_epochs=0, finetune_epochs=2, patience=0)
     assert train_trial(_params(), replace(second, train=none)).score != expected.score
+
+
+def test_fine_tuning_is_given_up_after_one_fold_if_the_best_network_is_out_of_reach(
+    tmp_path: Path,
+) -> None:
+    context = _context(tmp_path)
+    first = train_trial(_params(), context)
+    second = _second_phase(first, context)
+    perfect = np.eye(N_CLASSES, dtype=np.float16)[context.data.labels]
+    views: dict[View, np.ndarray] = {"clean": np.stack([perfect] * 2)}
+    EpochPredictions({**views, "shifted": views["clean"]}).save(tmp_path / "best" / FILE)
+    reporter = RecordingReporter()
+    raced = replace(second, incumbent=tmp_path / "best", reporter=reporter)
+    result = train_trial(_params(finetune_learning_rate=1e-9), raced)
+    assert [sorted(values) for _, _, values in reporter.heard] == [[0], [0]]
+    assert (result.stopped, result.goes_on, result.fold_scores) == (True, False, ())
+    assert result.artifacts == ()
+    assert np.isfinite(result.score)
+    # Without files of the best one there is no race, and its own are left for the next.
+    alone = train_trial(_params(), replace(second, incumbent=tmp_path / "none"))
+    left = next(path for path in alone.artifacts if path.name == FILE)
+    found = EpochPredictions.load(left).views["clean"]
+    assert found.shape == (2, N_ROWS, N_CLASSES)
 
 
 @pytest.mark.parametrize(
