@@ -103,7 +103,8 @@ def measure_scores(
         "folder": str(folder),
         "looks": str(looks),
     }
-    return document | dict(run("score_open", request))
+    told = {"plain": _told(plain), "fixed": _told(fixed), "sweeps": [_told(one) for one in sweeps]}
+    return {**document, **told, **run("score_open", request)}
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,13 @@ def score_sweep(
         "search": {"seed": seed},
         "budget": {"trials": MOST_TRIALS, "hours": size.minutes / 60},
     }
+
+
+def _told(answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Leave out the candidates, which stand with their scores elsewhere."""
+    if answer is None:
+        return None
+    return {name: found for name, found in answer.items() if name != "candidates"}
 
 
 def _looks(cells: Cells, folder: Path) -> Path:

@@ -20,8 +20,21 @@ class Measured:
 
     def as_dict(self) -> dict[str, Any]:
         """Give scores and intervals as plain data."""
-        scores = {view: interval(found) for view, found in self.replicates.items()}
-        return {**asdict(self.candidate), "files": len(self.candidate.files), "scores": scores}
+        return {
+            **asdict(self.candidate),
+            "files": len(self.candidate.files),
+            "scores": {view: interval(found) for view, found in self.replicates.items()},
+            **self._covered(),
+        }
+
+    def _covered(self) -> dict[str, Any]:
+        """Say whether the intervals of the sweep's own holdout hold the scores found here."""
+        held_out = self.candidate.about.get("holdout")
+        if held_out is None:
+            return {}
+        intervals = {view: held_out[view]["interval"] for view in ("clean", "shifted", "corrupted")}
+        scores = {view: self.replicates[view].score for view in intervals}
+        return {"covered": {v: low <= scores[v] <= high for v, (low, high) in intervals.items()}}
 
 
 def mean_of(found: Sequence[Replicates]) -> Replicates:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,14 @@ def sweep_over_time(
         for form, ensemble in FORMS.items():
             promoted = promoter.promote(clock.ended(moment_s), ensemble)
             candidates.append(_candidate(promoted, form, opened, moment_s, folder))
+    held_out = {**candidates[-1].about, "holdout": _holdout_scores(opened, promoted)}
+    candidates[-1] = replace(candidates[-1], about=held_out)
     return {
         "seed": opened.file.search.seed,
         "first_score_s": clock.first_s() - launched_s,
         "ended_s": ended_s,
         "trials": dict(status.trials),
         "candidates": [candidate.as_dict() for candidate in candidates],
-        "holdout": _holdout_scores(opened, promoted),
     }
 
 

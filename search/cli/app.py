@@ -16,7 +16,7 @@ COMMANDS = {
     "status": "Show state, budget and leaderboard of a sweep, or list all sweeps.",
     "budget": "Show or change the budget of a sweep, also while workers run.",
     "show": "Show one trial: parameters, fold scores, stages, cost, links.",
-    "promote": "Refit the best trial, test it on the holdout and register the model.",
+    "promote": "Refit what answers best, test it on the holdout and register the model.",
     "predict": "Print class and probabilities for images.",
     "ui": "Open the MLflow UI for the sweeps of this home.",
     "gc": "Free the views, features and checkpoints that no sweep needs.",

@@ -13,22 +13,20 @@ from optuna.trial import Trial
 
 from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.system_metrics import SystemMetrics
-from objectives.evaluation.oof_interval import oof_interval
-from objectives.records import Objective, Phase, TrialResult
+from objectives.records import Objective
 from objectives.stopping.divergence import refuse_divergence
-from objectives.trial_summary import summary_json
 from search.oof_file import save_oof
 from search.open_sweep import OpenSweep
 from search.storage.failures import STORAGE_ERRORS, is_full_disk
 from search.storage.records import Slot, SlotLostError, SlotState
 from search.study.points import Points
 from search.study.reporter import TrialReporter
-from search.trial_detail import TrialDetail
 from search.workers.dead_workers import free_dead_workers
 from search.workers.device import Device
 from search.workers.disk_room import wait_for_room
 from search.workers.heartbeat import heartbeat
 from search.workers.liveness import Liveness
+from search.workers.outcome import outcome_of
 from search.workers.run_record import RunRecord
 from search.workers.settling import settle
 from search.workers.shares import Turn
@@ -241,41 +239,7 @@ class Worker:
                 raise
             _logger.exception("trial %d failed in phase %s", slot.trial, slot.phase)
             return "failed", {"reason": reason_of(error)}
-        ending = _ending(result, reporter, n_folds=self._opened.file.validation.folds)
-        reason = _reason(slot.phase, result, reporter)
-        detail = self._detail(slot, result)
-        if ending == "done":
-            detail |= self._interval_of_best(result)
-        elif slot.phase == "finetune":
-            # What some of the folds came to is no score of the trial.
-            return ending, {"detail": detail, "reason": reason}
-        return ending, {**_scores(result), "detail": detail, "reason": reason}
-
-    def _detail(self, slot: Slot, result: TrialResult) -> dict[str, Any]:
-        """Give what is kept besides the scores; a refit of fine-tuning needs the heads' epochs."""
-        detail = summary_json(result)
-        if slot.phase == "head":
-            return detail
-        before = TrialDetail.of(self._slots.one(slot.number)).epochs
-        return {**detail, "epochs": {**before, **detail["epochs"]}}
-
-    def _interval_of_best(self, result: TrialResult) -> dict[str, Any]:
-        """Give the interval of a score above all others: it takes a second, and the rest need none.
-
-        The best trial of a sweep was the best when it ended.
-        """
-        done = (slot for slot in self._slots.all() if slot.state == "done")
-        if any(slot.score is not None and slot.score >= result.score for slot in done):
-            return {}
-        data, splits = self._opened.prepared.data, self._opened.prepared.splits
-        interval = oof_interval(
-            result,
-            data.labels[splits.rows],
-            groups=splits.groups[splits.rows],
-            validation=self._opened.file.validation,
-            seed=self._opened.file.search.seed,
-        )
-        return {"interval": list(interval)}
+        return outcome_of(self._opened, slot, result, reporter)
 
     def _reporter(self, slot: Slot, trial: Trial, run: RunSpool) -> TrialReporter:
         return TrialReporter(
@@ -303,26 +267,3 @@ class Worker:
             folder = self._opened.folder / "outbox"
             drain(self._opened.tracking, folder, DRAIN_S, on_run=note_run_of(self._opened))
             self._drained_s = time.monotonic()
-
-
-def _ending(result: TrialResult, reporter: TrialReporter, *, n_folds: int) -> SlotState:
-    """Say how a phase ended: what the time has cut short counts, if every fold has a score."""
-    stopped = result.stopped or reporter.ending == "pruned"
-    is_whole = reporter.ending == "time" and len(result.fold_scores) == n_folds
-    return "pruned" if stopped and not is_whole else "done"
-
-
-def _reason(phase: Phase, result: TrialResult, reporter: TrialReporter) -> str | None:
-    if reporter.ending == "time":
-        return f"the sweep's time was used up in stage {reporter.stage}; scored by what it had"
-    if not result.stopped and reporter.ending != "pruned":
-        return None
-    if phase == "finetune":
-        return "stopped in fine-tuning: no chance left against the best; its heads' score counts"
-    return f"stopped in stage {reporter.stage or 'none'}: worse than others at its epoch"
-
-
-def _scores(result: TrialResult) -> dict[str, Any]:
-    shifted = None if result.shifted is None else float(result.shifted)
-    scores = {"score": float(result.score), "clean": float(result.clean), "shifted": shifted}
-    return {**scores, "goes_on": result.goes_on}

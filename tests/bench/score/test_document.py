@@ -1,6 +1,7 @@
 """What a run says of its candidates, from scores that were made by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,15 @@ def test_a_part_that_was_left_out_leaves_its_figures_empty() -> None:
     assert found["sweep_minus_fixed"] is None
     assert found["sweep_mean_of_seeds"] == []
     assert found["over_time"][0]["scores"]["clean"]["score"] == 0.75
+
+
+def test_a_sweeps_last_scores_are_held_against_the_intervals_of_its_own_holdout() -> None:
+    intervals = {"clean": [0.7, 0.8], "shifted": [0.76, 0.8], "corrupted": [0.5, 0.7]}
+    held_out = {view: {"score": 0.0, "interval": both} for view, both in intervals.items()}
+    one = _one("sweep", "auto", 0, 1200.0, 0.75)
+    last = replace(one, candidate=replace(one.candidate, about={"holdout": held_out}))
+    assert last.as_dict()["covered"] == {"clean": True, "shifted": False, "corrupted": False}
+    assert "covered" not in one.as_dict()
 
 
 def _measured(*rows: Row) -> Sequence[Measured]:

@@ -25,6 +25,9 @@ class SweepState:
     slots: tuple[Slot, ...]
     workers: tuple[WorkerRow, ...]
     trials: tuple[optuna.trial.FrozenTrial, ...]
+    """Of the study of heads."""
+    tuned_trials: tuple[optuna.trial.FrozenTrial, ...]
+    """Of the study of fine-tuning."""
 
 
 class SweepCopy:
@@ -57,14 +60,13 @@ class SweepCopy:
         with closing(open_storage(f"sqlite:///{self.home}/foldsweep.db")) as storage:
             row = storage.sweeps.find("tiny")
             assert row is not None
-            names = [summary.study_name for summary in storage.optuna.get_all_studies()]
-            trials = (
-                storage.optuna.get_all_trials(storage.optuna.get_study_id_from_name("tiny"))
-                if "tiny" in names
-                else []
+            studies = {each.study_name: each._study_id for each in storage.optuna.get_all_studies()}
+            trials, tuned = (
+                storage.optuna.get_all_trials(studies[name]) if name in studies else []
+                for name in ("tiny", "tiny/finetune")
             )
             slots, workers = storage.slots(row.id).all(), storage.workers(row.id).all()
-            return SweepState(tuple(slots), tuple(workers), tuple(trials))
+            return SweepState(tuple(slots), tuple(workers), tuple(trials), tuple(tuned))
 
 
 class SweepCopies:

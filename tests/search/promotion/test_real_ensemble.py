@@ -14,6 +14,8 @@ from sklearn.datasets import load_digits
 from mlruns_config import names
 from mlruns_config.registry.loading import load_classifier
 from mlruns_config.registry.registry import registry
+from mlruns_config.settings import TrackingSettings
+from objectives.ensembles.symmetries import TURNS, turned
 from search.open_sweep import OpenSweep
 from search.promotion.candidate import finished_candidates
 from search.promotion.lineup import choose_lineup
@@ -24,46 +26,57 @@ from search.sweep import Sweep
 
 pytestmark = pytest.mark.slow
 
-TURNABLE = (2, 5, 6, 9)
+CONFUSED = (2, 5, 6, 9)
 """Digits that a flip or half a turn makes look like each other."""
-N_TRIALS = 8
+DISTINCT = (0, 1, 4, 7)
+"""Digits that keep apart however they are turned."""
+TURNS_OF_ALL = TURNS["square"]
 
 
-def _write_digits(path: Path) -> Path:
+def _digits(*wanted: int) -> tuple[np.ndarray, np.ndarray]:
     digits = load_digits()
-    mine = np.isin(digits.target, TURNABLE)
+    mine = np.isin(digits.target, wanted)
     grey = np.rint(digits.images[mine] * (255 / 16)).astype(np.uint8)
     images = np.repeat(np.repeat(grey, 4, axis=1), 4, axis=2)[..., None].repeat(3, axis=3)
-    np.savez(path, images=images, labels=digits.target[mine])
-    return path
+    return images, digits.target[mine]
+
+
+def _run_sweep(
+    name: str, images: np.ndarray, labels: np.ndarray, folder: Path, *, metric: str, trials: int
+) -> Sweep:
+    """Finish some trials of heads on the tests' own backbone."""
+    path = folder / f"{name}.npz"
+    np.savez(path, images=images, labels=labels)
+    sweep = Sweep.from_mapping(
+        {
+            "sweep": name,
+            "data": {"path": str(path), "image_px": 32, "exclude": "none", "holdout": 0.3},
+            "validation": {"folds": 3, "shift": "none", "score": "clean", "metric": metric},
+            "train": {"head_epochs": 12, "finetune_epochs": 0, "views": 1, "batch_size": 32},
+            "space": "tests.search.heads_space:SPACE",
+            "search": {"sampler": "random", "pruner": "none"},
+            "budget": {"trials": trials},
+        }
+    )
+    sweep.work()
+    return sweep
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
-    """Eight finished trials of heads on the tests' own backbone."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("ensemble")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOLDSWEEP_HOME", str(folder / "home"))
         patch.setenv("CUDA_VISIBLE_DEVICES", "-1")
         patch.delenv("FOLDSWEEP_STORAGE_URL", raising=False)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/home/mlflow.db")
-        content = {
-            "sweep": "digits",
-            "data": {
-                "path": str(_write_digits(folder / "digits.npz")),
-                "image_px": 32,
-                "exclude": "none",
-                "holdout": 0.3,
-            },
-            "validation": {"folds": 3, "shift": "none", "score": "clean"},
-            "train": {"head_epochs": 12, "finetune_epochs": 0, "views": 1, "batch_size": 32},
-            "space": "tests.search.heads_space:SPACE",
-            "search": {"sampler": "random", "pruner": "none"},
-            "budget": {"trials": N_TRIALS},
-        }
-        made = Sweep.from_mapping(content)
-        made.work()
-        yield made
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def sweep(folder: Path) -> Sweep:
+    images, labels = _digits(*CONFUSED)
+    return _run_sweep("digits", images, labels, folder, metric="accuracy", trials=8)
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +98,6 @@ def gathered(opened: OpenSweep) -> Gathered:
 
 
 def _run(sweep: Sweep, promotion: Promotion) -> Any:
-    from mlruns_config.settings import TrackingSettings
-
     with registry(TrackingSettings.from_environment(sweep.settings.home)) as client:
         return client.get_run(promotion.run_id)
 
@@ -152,6 +163,24 @@ def test_digits_that_a_turn_confuses_are_not_turned(together: Promotion) -> None
     symmetries = together.lineup.choice.comparisons[-1]
     assert (symmetries.form, symmetries.is_taken) == ("symmetries", False)
     assert {member.symmetry for member in together.lineup.members} == {"none"}
+
+
+def test_images_that_lie_in_any_direction_are_turned_inside_of_the_model(folder: Path) -> None:
+    images, labels = _digits(*DISTINCT)
+    lies = np.random.default_rng(0).integers(0, 8, len(images))
+    lying = [turned(im[None], TURNS_OF_ALL[turn])[0] for im, turn in zip(images, lies, strict=True)]
+    sweep = _run_sweep("lying", np.stack(lying), labels, folder, metric="log_loss", trials=2)
+    promotion = sweep.promote()
+    assert promotion.passed
+    (member,) = promotion.lineup.members
+    assert member.symmetry == "square"
+    classifier = load_classifier(
+        TrackingSettings.from_environment(sweep.settings.home), "models:/lying@champion"
+    )
+    upright = classifier.predict(images[:8])
+    for turn in TURNS_OF_ALL:
+        shown = np.ascontiguousarray(turned(images[:8], turn))
+        np.testing.assert_allclose(classifier.predict(shown), upright, atol=1e-4)
 
 
 def test_turned_members_answer_over_symmetries_and_the_others_as_they_are(
