@@ -154,7 +154,9 @@ class OpenSweep:
         return train.head_epochs or train.finetune_epochs
 
     def _incumbent(self) -> Path | None:
-        """Give the files of the best fine-tuned trial so far."""
+        """Give the files of the best fine-tuned trial so far, whom a trial races against."""
+        if self.file.search.pruner == "none":
+            return None
         tuned = [t.finetuning for t in trials_of(self.slots.all()) if t.finetuning is not None]
         done = [slot for slot in tuned if slot.state == "done" and slot.score is not None]
         best = max(done, key=lambda slot: slot.score or 0.0, default=None)

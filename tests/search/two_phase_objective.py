@@ -1,7 +1,7 @@
 """An objective with two phases that takes milliseconds: a head's score grows with its number.
 
 Fine-tuning adds 0.2 to it. In ``TINY_OBJECTIVE_FOLDER`` the file ``order`` lists the phases in the
-order in which they began, and a file ``worse-TRIAL``, ``stopped-TRIAL`` or ``broken-TRIAL`` says
+order in which they began, ``incumbents`` whom each fine-tuning was to race against, and a file ``worse-TRIAL``, ``stopped-TRIAL`` or ``broken-TRIAL`` says
 what becomes of the fine-tuning of a trial.
 """
 
@@ -31,6 +31,8 @@ def score(params: TrialParams, context: TrialContext) -> TrialResult:
     if context.phase == "head":
         return _run("head", head_score(trial), context.train.head_epochs, context)
     assert context.head is not None
+    with (folder / "incumbents").open("a") as incumbents:
+        incumbents.write(f"{trial} {context.incumbent and context.incumbent.name}\n")
     if (folder / f"broken-{trial}").exists():
         raise ValueError("the network does not fit")
     gain = -GAIN if (folder / f"worse-{trial}").exists() else GAIN

@@ -176,6 +176,30 @@ def test_a_trial_keeps_the_score_of_its_heads_if_fine_tuning_comes_to_nothing(
     assert (candidate.trial, candidate.epochs) == (2, {"head": HEAD_EPOCHS})
 
 
+@pytest.mark.parametrize(
+    ("pruner", "incumbents"),
+    [
+        ("percentile", ["2 None", "1 2-finetune", "0 2-finetune"]),
+        # The one switch that stops no trial.
+        ("none", ["2 None", "1 None", "0 None"]),
+    ],
+)
+def test_a_fine_tuning_races_against_the_best_one_so_far(
+    two_phases: dict[str, Any],
+    home: Path,
+    signal_folder: Path,
+    pruner: str,
+    incumbents: list[str],
+) -> None:
+    changes = {
+        "train": {**two_phases["train"], "finetune_top": 1.0},
+        "search": {**two_phases["search"], "pruner": pruner},
+        "budget": {"trials": 3},
+    }
+    Sweep.from_mapping({**two_phases, **changes}).work()
+    assert (signal_folder / "incumbents").read_text().splitlines() == incumbents
+
+
 def test_what_a_score_came_from_is_promoted(
     two_phases: dict[str, Any], home: Path, signal_folder: Path
 ) -> None:
