@@ -1,8 +1,9 @@
 """An objective with two phases that takes milliseconds: a head's score grows with its number.
 
 Fine-tuning adds 0.2 to it. In ``TINY_OBJECTIVE_FOLDER`` the file ``order`` lists the phases in the
-order in which they began, ``incumbents`` whom each fine-tuning was to race against, and a file ``worse-TRIAL``, ``stopped-TRIAL`` or ``broken-TRIAL`` says
-what becomes of the fine-tuning of a trial.
+order in which they began, ``incumbents`` whom each fine-tuning was to race against, and a file
+``worse-TRIAL``, ``stopped-TRIAL`` or ``broken-TRIAL`` says what becomes of the fine-tuning of a
+trial.
 """
 
 import os
