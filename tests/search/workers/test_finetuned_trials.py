@@ -12,6 +12,7 @@ from mlruns_config.settings import TrackingSettings
 from search.sweep import Sweep
 
 
+@pytest.mark.slow
 def test_it_stays_on_the_leaderboard(
     content: dict[str, Any], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def arrays(found: OpenSweep) -> dict[str, Any]:
     return {name: np.asarray(value).tolist() for name, value in vars(found.prepared.splits).items()}
 
 
+@pytest.mark.slow
 def test_while_one_machine_prepares_its_images_the_others_join(
     content: dict[str, Any], postgres_url: str, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_other_versions_are_refused_by_name(content: dict[str, Any], home: Path)
     assert "numpy" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_name_is_that_of_anothers_lock_lives_beside_it(
     content: dict[str, Any],
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_sweep_whose_name_is_that_of_anothers_lock_lives_beside_it(
     assert len({record.run_id for sweep in sweeps for record in sweep.trial_records()}) == 12
 
 
+@pytest.mark.slow
 def test_a_file_that_leaves_keys_out_goes_on_with_the_sweeps_own_values(
     content: dict[str, Any],
 ) -> None:
