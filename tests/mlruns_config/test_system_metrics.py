@@ -4,6 +4,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from mlruns_config.outbox.outbox import Outbox
 from mlruns_config.settings import TrackingSettings
 from mlruns_config.system_metrics import SystemMetrics
@@ -12,6 +14,7 @@ from tests.mlruns_config.found_runs import only_run
 CPU = "system/cpu_utilization_percentage"
 
 
+@pytest.mark.slow
 def test_system_metrics_arrive_under_mlflows_names(
     sqlite: TrackingSettings, tmp_path: Path
 ) -> None:

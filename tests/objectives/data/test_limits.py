@@ -101,6 +101,7 @@ def test_images_of_an_array_have_the_same_limit(tmp_path: Path) -> None:
         load_source(write_npz(tmp_path, images=images, labels=[0, 1]))
 
 
+@pytest.mark.slow
 def test_large_pictures_take_little_memory_however_many_threads_read(tmp_path: Path) -> None:
     """Two at once, each converted in one piece, they took 2 GB."""
     for label in ("a", "b"):
@@ -329,6 +330,7 @@ def test_an_archive_with_a_byte_changed_is_read_or_refused(tmp_path: Path) -> No
     assert refused > 100
 
 
+@pytest.mark.slow
 def test_labels_for_more_images_than_there_are_are_not_read(tmp_path: Path) -> None:
     """600 MB of labels in half a megabyte; a larger file of the kind took all memory."""
     labels = header("(75000000,)") + bytes(600_000_000)

@@ -115,6 +115,7 @@ def test_a_sweep_that_is_launched_by_its_name_goes_on_with_the_changed_budget(
     assert "trials: 3" in written.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_workers_that_run_go_on_with_a_raised_budget(tmp_path: Path) -> None:
     write_images(tmp_path / "cells.npz", [0, 1, 2] * 10)
     content = sweep_content(train={"head_epochs": 4, "finetune_epochs": 0}, budget={"trials": 1})

@@ -1,18 +1,15 @@
-"""The contract of sweeps, slots and workers, held on SQLite and on PostgreSQL."""
+"""The contract of slots, held on SQLite and on PostgreSQL."""
 
 import multiprocessing
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 import pytest
 
 from search.storage.records import Slot, SlotLostError, SweepRow
 from search.storage.slots import MAX_LOSSES, Slots
 from search.storage.storage import Storage, open_storage
-from search.workers.liveness import Liveness
+from tests.search.forked_process import forks
 from tests.search.small_sweep import claim, enter_sweep, join
-
-spawn = multiprocessing.get_context("spawn")
 
 
 def make_sweep(storage: Storage, trials: int = 3) -> tuple[SweepRow, Slots]:
@@ -23,13 +20,6 @@ def make_sweep(storage: Storage, trials: int = 3) -> tuple[SweepRow, Slots]:
 def lose(storage: Storage, row: SweepRow, name: str) -> int:
     """Free what a worker holds, as whoever finds it dead does."""
     return storage.slots(row.id).lose(join(storage, row.id, name), "its worker was killed")
-
-
-def test_a_sweep_is_found_again_by_its_name(storage: Storage) -> None:
-    row, _ = make_sweep(storage)
-    assert storage.sweeps.find("tissue") == row
-    assert storage.sweeps.find("other") is None
-    assert storage.sweeps.names() == ["tissue"]
 
 
 def test_as_many_slots_can_be_claimed_as_the_budget_has_trials(storage: Storage) -> None:
@@ -51,9 +41,9 @@ def test_processes_that_claim_at_once_share_the_slots_exactly(
     storage: Storage, storage_url: str
 ) -> None:
     row, book = make_sweep(storage, trials=60)
-    queue: multiprocessing.Queue[int] = spawn.Queue()
+    queue: multiprocessing.Queue[int] = forks.Queue()
     processes = [
-        spawn.Process(target=claim_all, args=(storage_url, row.id, f"w{i}", queue))
+        forks.Process(target=claim_all, args=(storage_url, row.id, f"w{i}", queue))
         for i in range(4)
     ]
     for process in processes:
@@ -245,9 +235,9 @@ def test_processes_that_begin_fine_tuning_at_once_keep_to_the_number_allowed(
     row, book = make_sweep(storage, trials=12)
     for number in range(12):
         end_head(book, number / 100)
-    queue: multiprocessing.Queue[int] = spawn.Queue()
+    queue: multiprocessing.Queue[int] = forks.Queue()
     processes = [
-        spawn.Process(target=tune_all, args=(storage_url, row.id, f"w{i}", queue)) for i in range(3)
+        forks.Process(target=tune_all, args=(storage_url, row.id, f"w{i}", queue)) for i in range(3)
     ]
     for process in processes:
         process.start()
@@ -267,24 +257,6 @@ def test_a_lowered_budget_leaves_fine_tuning_alone(storage: Storage) -> None:
     assert [(slot.number, slot.phase) for slot in book.all()] == [(0, "head"), (0, "finetune")]
     storage.sweeps.change_budget(row.id, {"trials": 3})
     assert book.counts()["free"] == 2
-
-
-def test_a_worker_of_this_machine_whose_process_is_gone_is_noticed(storage: Storage) -> None:
-    row, _ = make_sweep(storage)
-    url = storage.url.render_as_string(hide_password=False)
-    process = spawn.Process(target=join_and_end, args=(url, row.id))
-    process.start()
-    process.join(timeout=60)
-    workers = storage.workers(row.id)
-    workers.join("alive", "cpu", 0.0)
-    assert Liveness(60.0).gone(workers.all()) == ["dead"]
-    workers.mark_lost(["dead"])
-    workers.leave("alive")
-    assert {worker.state for worker in workers.all()} == {"lost", "left"}
-
-
-def join_and_end(url: str, sweep_id: str) -> None:
-    open_storage(url).workers(sweep_id).join("dead", "cpu", 0.0)
 
 
 def test_of_a_worker_that_has_beaten_since_it_was_judged_nothing_is_taken(storage: Storage) -> None:
@@ -325,14 +297,3 @@ def test_what_was_said_of_a_trial_is_not_said_again(storage: Storage) -> None:
     book.mark_told(ended)
     book.note_spooled(ended, "done")
     assert book.unsaid() == []
-
-
-def test_processes_that_open_a_new_storage_at_once_all_succeed(
-    storage_url: str, tmp_path: Path
-) -> None:
-    processes = [spawn.Process(target=open_storage, args=(storage_url,)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(timeout=60)
-    assert [process.exitcode for process in processes] == [0, 0, 0, 0]

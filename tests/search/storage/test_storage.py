@@ -1,18 +1,16 @@
 """Which storages can be opened, and what is said of those that cannot."""
 
-import multiprocessing
 from pathlib import Path
 
 import pytest
 
 from search.storage.storage import open_storage
 from spaces.errors import InputError, UnavailableError
-
-spawn = multiprocessing.get_context("spawn")
+from tests.search.forked_process import forks
 
 
 def test_processes_that_open_a_new_storage_at_once_all_succeed(storage_url: str) -> None:
-    processes = [spawn.Process(target=open_storage, args=(storage_url,)) for _ in range(4)]
+    processes = [forks.Process(target=open_storage, args=(storage_url,)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:

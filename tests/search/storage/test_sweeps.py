@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from search.storage.records import Budget
 from search.storage.storage import Storage, open_storage
+from tests.search.forked_process import forks
 from tests.search.small_sweep import claim, enter_sweep
-
-spawn = multiprocessing.get_context("spawn")
 
 
 def test_a_sweep_is_found_again_by_its_name(storage: Storage) -> None:
@@ -29,8 +28,8 @@ def enter(url: str, queue: "multiprocessing.Queue[str]") -> None:
 
 
 def test_processes_that_enter_one_sweep_at_once_get_the_same(storage_url: str) -> None:
-    queue: multiprocessing.Queue[str] = spawn.Queue()
-    processes = [spawn.Process(target=enter, args=(storage_url, queue)) for _ in range(4)]
+    queue: multiprocessing.Queue[str] = forks.Queue()
+    processes = [forks.Process(target=enter, args=(storage_url, queue)) for _ in range(4)]
     for process in processes:
         process.start()
     ids = [queue.get(timeout=60) for _ in processes]

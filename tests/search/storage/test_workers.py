@@ -8,9 +8,8 @@ from search.storage.records import WorkerRow
 from search.storage.storage import Storage, open_storage
 from search.storage.workers import gpu_hours, new_worker_id, run_hours
 from search.workers.liveness import Liveness
+from tests.search.forked_process import forks
 from tests.search.small_sweep import enter_sweep
-
-spawn = multiprocessing.get_context("spawn")
 
 
 def worker(joined_at: float, seen_at: float, gpus: float = 0.0) -> WorkerRow:
@@ -50,9 +49,9 @@ def test_a_worker_beats_says_what_it_does_and_leaves(storage: Storage) -> None:
 
 def test_a_worker_of_this_machine_whose_process_is_gone_is_noticed(storage: Storage) -> None:
     row = enter_sweep(storage)
-    queue: multiprocessing.Queue[str] = spawn.Queue()
+    queue: multiprocessing.Queue[str] = forks.Queue()
     url = storage.url.render_as_string(hide_password=False)
-    process = spawn.Process(target=join_and_end, args=(url, row.id, queue))
+    process = forks.Process(target=join_and_end, args=(url, row.id, queue))
     process.start()
     dead = queue.get(timeout=60)
     process.join(timeout=60)

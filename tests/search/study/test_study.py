@@ -23,9 +23,8 @@ from spaces.default_space import SPACES
 from spaces.params import TrialParams
 from spaces.recipes import resolve_recipe
 from spaces.space import Dimension, Space
+from tests.search.forked_process import forks
 from tests.search.small_sweep import claim, enter_sweep, join
-
-spawn = multiprocessing.get_context("spawn")
 
 # Strength exists only under one policy and momentum only under one optimizer: define-by-run.
 SPACE = Space(
@@ -194,6 +193,7 @@ def test_no_two_slots_draw_the_same_first_points(storage: Storage) -> None:
     assert len(rates) == 8
 
 
+@pytest.mark.slow
 def test_one_worker_alone_can_be_repeated(tmp_path: Path) -> None:
     drawn = []
     for name in ("one", "two"):
@@ -219,6 +219,7 @@ def run_bursts(study: SweepStudy, slots: Slots, worker: str, trials: int) -> lis
     return points
 
 
+@pytest.mark.slow
 def test_a_burst_keeps_its_pair_and_draws_everything_else(storage: Storage) -> None:
     study, slots = open_study(storage)
     points = run_bursts(study, slots, "w", 24)
@@ -230,6 +231,7 @@ def test_a_burst_keeps_its_pair_and_draws_everything_else(storage: Storage) -> N
     assert {point.optimizer for point in points} == {"adamw", "sgd"}
 
 
+@pytest.mark.slow
 def test_bursts_are_short_while_the_sampler_draws_at_random(storage: Storage) -> None:
     study, slots = open_study(storage)
     burst = Burst(SPACE, length=4, random_trials=6)
@@ -256,9 +258,9 @@ def worker_of_bursts(
 @pytest.mark.slow
 def test_workers_that_run_bursts_at_once_keep_to_their_own(storage: Storage) -> None:
     open_study(storage)
-    queue: multiprocessing.Queue[list[TrialParams]] = spawn.Queue()
+    queue: multiprocessing.Queue[list[TrialParams]] = forks.Queue()
     url = storage.url.render_as_string(hide_password=False)
-    workers = [spawn.Process(target=worker_of_bursts, args=(url, f"w{i}", queue)) for i in range(2)]
+    workers = [forks.Process(target=worker_of_bursts, args=(url, f"w{i}", queue)) for i in range(2)]
     for worker in workers:
         worker.start()
     found = [queue.get(timeout=90) for _ in workers]

@@ -213,6 +213,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.sampled_from([*SweepFile.model_fields]), VALUES)
 def test_no_value_is_anything_but_taken_and_stored_or_an_error_of_the_input(
     key: str, value: Any

@@ -21,6 +21,8 @@ from tests.search.workers.worker_processes import (
 )
 from tests.small_disk import CannotMountError, SmallDisk, mounted
 
+pytestmark = pytest.mark.slow
+
 DISK_BYTES = 32 << 20
 OPTIONAL_TAGS = {TAG_REASON, TAG_GIT_COMMIT, TAG_CLASS_LABELS}
 

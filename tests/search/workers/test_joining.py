@@ -68,6 +68,7 @@ def arrays(found: OpenSweep) -> dict[str, Any]:
     return {name: np.asarray(value).tolist() for name, value in vars(found.prepared.splits).items()}
 
 
+@pytest.mark.slow
 def test_while_one_machine_prepares_its_images_the_others_join(
     content: dict[str, Any], postgres_url: str, tmp_path: Path
 ) -> None:
@@ -242,6 +243,7 @@ def test_a_sweep_of_older_scoring_rules_is_joined_but_gets_no_trials(
     assert Sweep.open("tiny").status().trials["free"] == 6
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_name_is_that_of_anothers_lock_lives_beside_it(
     content: dict[str, Any],
 ) -> None:
@@ -252,6 +254,7 @@ def test_a_sweep_whose_name_is_that_of_anothers_lock_lives_beside_it(
     assert len({record.run_id for sweep in sweeps for record in sweep.trial_records()}) == 12
 
 
+@pytest.mark.slow
 def test_a_file_that_leaves_keys_out_goes_on_with_the_sweeps_own_values(
     content: dict[str, Any],
 ) -> None:

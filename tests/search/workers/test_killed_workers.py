@@ -26,6 +26,8 @@ from tests.mlruns_config.found_runs import steps_of
 from tests.mlruns_config.mlflow_server import free_port
 from tests.search.workers.worker_processes import LAUNCH, WorkerProcess, created, slots_of, started
 
+pytestmark = pytest.mark.slow
+
 CURVES = ("head/score", "head/score_fold_0", "head/score_fold_1", "head/score_fold_2")
 
 

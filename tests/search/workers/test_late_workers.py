@@ -13,6 +13,8 @@ from mlruns_config.settings import TrackingSettings
 from tests.mlruns_config.found_runs import only_run, steps_of
 from tests.search.workers.worker_processes import WorkerProcess, created, nothing_to_send, started
 
+pytestmark = pytest.mark.slow
+
 SLOW = pytest.mark.acceptance
 
 

@@ -17,6 +17,7 @@ from mlruns_config.client import connect as connect_mlflow
 from mlruns_config.settings import TrackingSettings
 from search.status import SweepStatus
 from search.sweep import Sweep
+from search.workers.interruption import EXIT_INTERRUPTED
 from spaces.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -59,12 +60,12 @@ def test_a_trial_of_a_killed_worker_is_run_again_and_the_budget_stays_exact(
 ) -> None:
     (signals / "die-2").touch()
     seen: list[SweepStatus] = []
-    sweep = Sweep.from_mapping({**content, "budget": {"trials": 12}, "workers": {"count": 4}})
+    sweep = Sweep.from_mapping({**content, "budget": {"trials": 8}, "workers": {"count": 2}})
     status = sweep.launch(on_progress=seen.append)
-    assert status.trials == {"free": 0, "running": 0, "done": 12, "pruned": 0, "failed": 0}
-    assert attempts(signals) == sorted([*range(12), 2])
+    assert status.trials == {"free": 0, "running": 0, "done": 8, "pruned": 0, "failed": 0}
+    assert attempts(signals) == sorted([*range(8), 2])
     assert sweep.trial(2).attempts == 2
-    assert runs_by_trial(home) == {str(number): 1 for number in range(12)}
+    assert runs_by_trial(home) == {str(number): 1 for number in range(8)}
     assert all(record.run_id for record in sweep.trial_records())
     assert status.workers == []
     assert seen
@@ -80,18 +81,19 @@ def test_after_ctrl_c_everything_can_be_resumed(
     (signals / "slow-all").touch()
     environment = {**os.environ, "PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}"}
     launcher = subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, str(path)], env=environment, stderr=subprocess.PIPE
+        [sys.executable, "-c", LAUNCH, str(path)], env=environment, stderr=subprocess.DEVNULL
     )
     try:
         wait_for(lambda: attempts(signals) == [0, 1])
         sweep = Sweep.open("tiny")
         assert sweep.status().state == "running"
         launcher.send_signal(signal.SIGINT)
-        _, said = launcher.communicate(timeout=60)
+        launcher.wait(timeout=60)
     finally:
         launcher.kill()
         launcher.wait()
-    assert b"KeyboardInterrupt" in said
+    # Python's own exit of an interrupt that nobody catches, or ours where the time was up before.
+    assert launcher.returncode in (-signal.SIGINT, EXIT_INTERRUPTED)
     assert sweep.status().state == "interrupted"
     assert sweep.status().trials["free"] == 3
     assert [record.trial for record in sweep.trial_records()] == [0, 1]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.search.workers.worker_processes import WorkerProcess, created, started, workers_of
 
+pytestmark = pytest.mark.slow
+
 NAMESPACES = ("unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc")
 # Both get the same host name and, as the first process of their namespace, the same number.
 CONTAINER = (*NAMESPACES, "sh", "-c", 'hostname same && exec "$@"', "container")

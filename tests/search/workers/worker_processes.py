@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from search.creation import create_or_resume
-from search.storage.records import Slot, SweepRow, WorkerRow
+from search.storage.records import EpochRow, Slot, SweepRow, WorkerRow
 from search.sweep import Sweep
 from tests.search.forked_process import ForkedProcess
 
@@ -102,6 +102,11 @@ def _work(file: Path) -> int:
 def slots_of(sweep: Sweep) -> Sequence[Slot]:
     """Read all slots as the storage has them."""
     return sweep.storage.slots(_row(sweep).id).all()
+
+
+def epochs_of(sweep: Sweep, number: int) -> Sequence[EpochRow]:
+    """Read the epochs of a slot as the storage has them."""
+    return sweep.storage.slots(_row(sweep).id).epochs(number)
 
 
 def workers_of(sweep: Sweep) -> Sequence[WorkerRow]:
