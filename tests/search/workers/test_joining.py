@@ -154,11 +154,11 @@ def test_other_versions_are_refused_by_name(content: dict[str, Any], home: Path)
 def test_whoever_joins_knows_the_operations_that_the_user_wrote(
     content: dict[str, Any], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "own_stains.py").write_text(
+    (tmp_path / "joined_stains.py").write_text(
         "def darker(image, strength, generator):\n    return image // 2\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    own = "none|own_stains:darker@high"
+    own = "none|joined_stains:darker@high"
     own_content = {**content, "space": {**content["space"], "policy": ["flip", own]}}
     settings = RuntimeSettings(home=home)
     opened(own_content, settings)
@@ -167,7 +167,7 @@ def test_whoever_joins_knows_the_operations_that_the_user_wrote(
     with pytest.raises(InputError, match="was not loaded"):
         parse_policy(own)
     join(check_sweep(own_content), settings)
-    assert [path.name for path in parse_policy(own).paths] == ["none", "own_stains:darker@high"]
+    assert [path.name for path in parse_policy(own).paths] == ["none", "joined_stains:darker@high"]
 
 
 def test_auto_is_chosen_by_the_hardware_where_the_sweep_is_created_and_kept(
