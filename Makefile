@@ -43,7 +43,7 @@ test: lint ## The same with the slow tests: under 10 minutes
 	$(BIN)/python -m pytest -m "not acceptance" $(PARALLEL)
 
 acceptance: $(CHECKS) ## Run what takes longest: large tests, and the small form of each benchmark
-	$(BIN)/python -m pytest -m acceptance
+	$(BIN)/python -m pytest -m acceptance $(PARALLEL)
 	$(BIN)/python -m bench.augmentation --images 256
 	$(BIN)/python -m bench.compute_once --small
 	$(BIN)/python -m bench.time_to_score --small
