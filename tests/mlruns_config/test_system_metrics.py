@@ -42,8 +42,10 @@ def test_the_steps_of_a_later_attempt_are_seconds_of_the_trial_too(
             time.sleep(2.5)
     assert outbox.close(150)
     client, found = only_run(sqlite, "attempts")
-    steps = [metric.step for metric in client.get_metric_history(found.info.run_id, CPU)]
-    assert sorted(steps) == [0, 1, 2, 100, 101, 102]
+    steps = sorted(metric.step for metric in client.get_metric_history(found.info.run_id, CPU))
+    # A busy machine may come a second late, and leave one out.
+    assert {0, 1, 100, 101} <= set(steps) <= {0, 1, 2, 3, 100, 101, 102, 103}
+    assert len(set(steps)) == len(steps)
 
 
 def test_a_worker_that_no_longer_holds_the_trial_samples_no_more(
