@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from objectives.augmentation import augmenter
 from objectives.networks.features import FeatureArray, FeatureExtractor, FeatureStore
 from objectives.records import FloatArray, ImageArray, TrialContext
 from objectives.settings import SHIFT_STRENGTH
-from objectives.store.array_store import ArrayStore
+from objectives.store.array_store import Arrays, ArrayStore
 from objectives.training.class_balance import balanced_class_weights
 from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.views.rows import interleaved
@@ -42,7 +41,8 @@ class TrialInputs:
     views: Views
     store: ArrayStore
     counts: SharingCounts
-    held: dict[tuple[int, int], Any] = field(default_factory=dict)
+    held: dict[ViewKey, Arrays] = field(default_factory=dict)
+    """Features of the views that epochs go round: open, so that a round stays whole."""
 
     @classmethod
     def of_folds(cls, params: TrialParams, context: TrialContext) -> "TrialInputs":
@@ -122,10 +122,9 @@ class TrialInputs:
     ) -> tuple[FeatureArray, FloatArray]:
         """Give features and labels of the views that an epoch trains on."""
         features, keep = self.features(cut), self.context.keep_views
-        parts = [features.get(key, keep_view=keep) for key in self._epoch_keys(epoch)]
-        if cut is None:
-            # An open array is never evicted: a round that is read again stays whole.
-            self.held.update({(epoch, place): part for place, part in enumerate(parts)})
+        held = self.held if cut is None else None
+        keys = self._epoch_keys(epoch)
+        parts = [features.get(key, keep_view=keep, held=held) for key in keys]
         return interleaved(parts, epoch)
 
     def images_of_epoch(self, epoch: int) -> tuple[ImageArray, FloatArray]:

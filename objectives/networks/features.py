@@ -21,7 +21,7 @@ from objectives.networks.frozen_part import frozen_part
 from objectives.networks.taps import TAPS_VERSION
 from objectives.networks.weights_files import weights_digest
 from objectives.records import FloatArray, ImageArray
-from objectives.store.array_store import ArrayStore, ArrayWriter, StoreFull
+from objectives.store.array_store import Arrays, ArrayStore, ArrayWriter, StoreFull
 from objectives.views.views import SharingCounts, ViewKey, Views
 from spaces.errors import TrialError
 from spaces.params import FeaturesName
@@ -183,13 +183,17 @@ class FeatureStore:
         self._extractor = extractor
         self._counts = counts
 
-    def get(self, view: ViewKey, *, keep_view: bool) -> tuple[FeatureArray, FloatArray]:
+    def get(
+        self, view: ViewKey, *, keep_view: bool, held: dict[ViewKey, Arrays] | None = None
+    ) -> tuple[FeatureArray, FloatArray]:
         """Give the features of a view, ``(rows, width)``, and its labels, ``(rows, classes)``.
 
         Args:
             view: The view.
             keep_view: Whether to keep the augmented images as well, because another backbone or
                 the fine-tuning will read them.
+            held: Takes what the store has opened: it is never evicted while it is open. What finds
+                no room in the store is not put there, so that it does not stay in memory.
 
         Returns:
             Read-only arrays. If the disk is full, they are held in memory and made again next
@@ -199,7 +203,7 @@ class FeatureStore:
         stored = self._store.peek(key)
         if stored is not None:
             self._counts.features_reused += 1
-            return stored["features"], stored["labels"]
+            return _opened(view, stored, held)
         if keep_view:
             self._views.stored(view)
         try:
@@ -208,7 +212,7 @@ class FeatureStore:
             self._counts.features_streamed += 1
             return self._unstored(view)
         self._counts.features_made += 1
-        return made["features"], made["labels"]
+        return _opened(view, made, held)
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -234,3 +238,11 @@ class FeatureStore:
             stop = shard.start + len(shard.images)
             features[shard.start : stop] = self._extractor.extract(shard.images)
             labels[shard.start : stop] = shard.labels
+
+
+def _opened(
+    view: ViewKey, arrays: Arrays, held: dict[ViewKey, Arrays] | None
+) -> tuple[FeatureArray, FloatArray]:
+    if held is not None:
+        held[view] = arrays
+    return arrays["features"], arrays["labels"]
