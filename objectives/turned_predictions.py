@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from objectives.ensembles.symmetries import TURNS, Symmetry, turned
+from objectives.evaluation.scored_views import scored_views
 from objectives.fold_heads import predict_with_head
 from objectives.records import FloatArray, ImageArray, TrialContext
 from objectives.trial_inputs import TrialInputs
@@ -48,11 +49,7 @@ def predict_turned(
 
 
 def _scored_views(inputs: TrialInputs) -> list[ImageArray]:
-    clean, shifted = inputs.validation_images()
-    kind = inputs.context.validation.score
-    if shifted is None or kind == "clean":
-        return [clean]
-    return [shifted] if kind == "shifted" else [clean, shifted]
+    return scored_views(inputs.context.validation.score, *inputs.validation_images())
 
 
 def _mean_over_turns(

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlruns_config.description.trial import OOF
 from objectives.data.archive import Archive, opened_archive
+from objectives.evaluation.scored_views import scored_views
 from objectives.records import FloatArray, TrialResult
 from objectives.settings import ScoreKind
 from search.open_sweep import OpenSweep
@@ -26,9 +27,7 @@ class OutOfFold:
 
     def selected(self, kind: ScoreKind) -> FloatArray:
         """Give the views that the sweep's score looks at, shape ``(views, rows, classes)``."""
-        if self.shifted is None or kind == "clean":
-            return self.clean[None]
-        return self.shifted[None] if kind == "shifted" else np.stack([self.clean, self.shifted])
+        return np.stack(scored_views(kind, self.clean, self.shifted))
 
 
 def save_oof(opened: OpenSweep, result: TrialResult, folder: Path) -> None:

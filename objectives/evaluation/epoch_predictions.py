@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from objectives.evaluation.history import FoldOutcome
+from objectives.evaluation.scored_views import scored_views
 from objectives.records import FloatArray, RowArray, View
 from objectives.settings import ScoreKind
 from spaces.files import replacing
@@ -53,9 +54,8 @@ class EpochPredictions:
 
     def selected(self, epoch: int, rows: RowArray, kind: ScoreKind) -> FloatArray:
         """Give the views that the sweep's score looks at, shape ``(views, rows, classes)``."""
-        names: Sequence[View] = ("clean", "shifted") if kind == "robust" else (kind,)
-        there = [name for name in names if name in self.views] or ["clean"]
-        return np.stack([_widened(self.views[name][epoch, rows]) for name in there])
+        scored = scored_views(kind, self.views["clean"], self.views.get("shifted"))
+        return np.stack([_widened(view[epoch, rows]) for view in scored])
 
     def is_of_same_shape(self, other: "EpochPredictions") -> bool:
         """Say whether both have the same views, epochs, rows and classes."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from objectives.evaluation.metrics import score_predictions
+from objectives.evaluation.scored_views import scored_views
 from objectives.records import FloatArray, LabelArray, Stage
 from objectives.settings import ValidationSettings
 
@@ -103,9 +104,8 @@ class History:
         return score_predictions(self.validation.metric, labels, probabilities)
 
     def _selected(self, clean: float, shifted: float | None) -> float:
-        if shifted is None or self.validation.score == "clean":
-            return clean
-        return shifted if self.validation.score == "shifted" else (clean + shifted) / 2
+        scored = scored_views(self.validation.score, clean, shifted)
+        return sum(scored) / len(scored)
 
     def chosen_steps(self) -> list[int]:
         """Give each fold's step: the first best one of the mean over the other folds."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from objectives.evaluation.bootstrap import Estimate, draw_resamples, estimate, replicate
+from objectives.evaluation.scored_views import scored_views
 from objectives.records import FloatArray, ImageArray, LabelArray, RowArray
 from objectives.settings import ScoreKind, ValidationSettings
 from spaces.errors import InputError
@@ -30,9 +31,7 @@ class HoldoutViews:
 
     def selected(self, images: ImageArray, kind: ScoreKind) -> list[ImageArray]:
         """Give the images as the sweep's score looks at them; robust is the mean of both views."""
-        if self.shifted is None or kind == "clean":
-            return [images]
-        return [self.shifted] if kind == "shifted" else [images, self.shifted]
+        return scored_views(kind, images, self.shifted)
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,7 @@ class HoldoutPredictions:
 
     def selected(self, kind: ScoreKind) -> FloatArray:
         """Give the views that the sweep's score looks at; robust is the mean of both."""
-        if self.shifted is None or kind == "clean":
-            return self.clean
-        if kind == "shifted":
-            return self.shifted
-        return np.concatenate([self.clean, self.shifted])
+        return np.concatenate(scored_views(kind, self.clean, self.shifted))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ part.
 import numpy as np
 
 from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
+from objectives.evaluation.scored_views import scored_views
 from objectives.records import LabelArray, RowArray, TrialResult
 from objectives.settings import ValidationSettings
 
@@ -37,11 +38,7 @@ def oof_interval(
     Returns:
         Lower and upper end of the interval of 95 %, in the sweep's score.
     """
-    clean, shifted = result.oof_clean, result.oof_shifted
-    if shifted is None or validation.score == "clean":
-        counted = [clean]
-    else:
-        counted = [shifted] if validation.score == "shifted" else [clean, shifted]
+    counted = scored_views(validation.score, result.oof_clean, result.oof_shifted)
     n_resamples = _MOST_COUNTS // len(np.unique(groups))
     resamples = draw_resamples(
         groups, n_resamples=min(max(n_resamples, _FEWEST_RESAMPLES), _RESAMPLES), seed=seed
