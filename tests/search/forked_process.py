@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Lock
 
 # A server that forks has no threads of its own, unlike the process of the tests.
 forks = multiprocessing.get_context("forkserver")
@@ -24,6 +26,9 @@ forks.set_forkserver_preload(
         __name__,
     ]
 )
+
+# Starting a process asks for the exit code of all others, which can be read once.
+_exit_codes = Lock()
 
 
 class ForkedProcess:
@@ -49,14 +54,16 @@ class ForkedProcess:
         self._process = forks.Process(
             target=_run, args=(target, arguments, log, dict(environment), folders)
         )
-        self._process.start()
+        with _exit_codes:
+            self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
 
     @property
     def returncode(self) -> int | None:
         """The exit code; None while it runs."""
-        return self._process.exitcode
+        with _exit_codes:
+            return self._process.exitcode
 
     def poll(self) -> int | None:
         """Give the exit code; None while it runs."""
@@ -68,10 +75,11 @@ class ForkedProcess:
         Raises:
             subprocess.TimeoutExpired: If it does not within that time.
         """
-        self._process.join(timeout)
-        if self.returncode is None:
+        wait([self._process.sentinel], timeout)
+        exit_code = self.returncode
+        if exit_code is None:
             raise subprocess.TimeoutExpired("a fork", timeout or 0.0)
-        return self.returncode
+        return exit_code
 
     def send_signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
