@@ -15,7 +15,7 @@ def our_targets() -> list[Target]:
     from mlruns_config.outbox.delivery import Delivery
     from mlruns_config.outbox.outbox import Outbox
     from objectives import trial
-    from objectives.networks.features import FeatureExtractor
+    from objectives.networks.extractors import FeatureExtractor
     from objectives.store.array_store import ArrayStore
     from objectives.training import head_stage
     from objectives.views.rendering import ViewRenderer

@@ -143,7 +143,7 @@ class _Parts:
 def score_sweep(
     data: Path, weights: Mapping[str, str], size: ScoreSize, seed: int
 ) -> dict[str, Any]:
-    """Write the sweep file: what is not given is left at its default."""
+    """Write the sweep file as ``init`` does: the recipe that (a) begins with, else defaults."""
     space = {"base": "small", "backbone": list(weights)}
     if set(weights.values()) != {"imagenet"}:
         # A file of random weights fits one backbone alone.
@@ -160,6 +160,7 @@ def score_sweep(
         "validation": {"folds": size.folds},
         "train": dict(size.sweep_train),
         "space": space,
+        "recipes": ["robust"],
         "search": {"seed": seed},
         "budget": {"trials": MOST_TRIALS, "hours": size.minutes / 60},
     }

@@ -11,7 +11,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,17 @@ from bench.progress import say
 from bench.sizes import FULL, SMALL, Size
 from bench.weights import choose_weights
 from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
-from objectives.records import TrialContext, TrialResult
+from objectives.evaluation.history import History
+from objectives.evaluation.metrics import score_predictions
+from objectives.fold_heads import read_heads
+from objectives.networks.extractors import FeatureArray
+from objectives.records import FloatArray, TrialContext
 from objectives.settings import TrainSettings, ValidationSettings
+from objectives.training.head_stage import HeadTrainer
+from objectives.training.stages import run_stage
 from objectives.trial import train_trial
+from objectives.trial_inputs import TrialInputs
+from objectives.turned_predictions import FoldHeads, predict_turned
 from spaces.params import TrialParams
 
 BACKBONES = ("mobilenet_v2_0.35", "mobilenet_0.5", "mobilenet_0.25")
@@ -100,65 +108,146 @@ def measure(size: Size, folder: Path) -> dict[str, Any]:
     backbones = BACKBONES[:1] if small else BACKBONES
     problem = lay_out(cells.save(folder / "cells.npz"), size, folder)
     weights = choose_weights(backbones, size.image_px, folder)
-    rows = [
-        row
-        for backbone in backbones
-        for row in compare(
-            problem,
-            {"backbone": backbone, "weights": weights[backbone]},
-            VARIANTS[:2] if small else VARIANTS,
-        )
-    ]
-    return {**document, "rows": rows, "how": __doc__}
+    compared = Compared(problem)
+    for backbone in backbones:
+        point = {"backbone": backbone, "weights": weights[backbone]}
+        for variant in VARIANTS[:2] if small else VARIANTS:
+            compared.train(variant, point)
+        compared.turn(point)
+    if not small:
+        compared.join([{"backbone": name, "weights": weights[name]} for name in BACKBONES[:2]])
+    return {**document, "rows": compared.rows, "how": __doc__}
 
 
-def compare(
-    problem: Problem, backbone: Mapping[str, Any], variants: Sequence[Variant]
-) -> Iterator[dict[str, Any]]:
-    """Train the variants on one backbone; the reference of a variant comes before it.
+class Compared:
+    """Variants on the same images and folds, each beside its reference.
 
     Args:
         problem: Images and folds.
-        backbone: Its name and weights, as parameters.
-        variants: What to train.
-
-    Yields:
-        Scores, paired gain of the mean of clean and shifted accuracy with its interval of 95 %,
-        and seconds once all features are there.
     """
-    rows = problem.splits.rows
-    labels = problem.data.labels[rows]
-    resamples = draw_resamples(problem.splits.groups[rows], seed=SEED)
-    found: dict[str, Any] = {}
-    for variant in variants:
+
+    def __init__(self, problem: Problem) -> None:
+        self.rows: list[dict[str, Any]] = []
+        """Of each variant: scores, the paired gain of the mean of clean and shifted accuracy with
+        its interval of 95 %, the log loss, and seconds once all features are there."""
+        self._problem = problem
+        mine = problem.splits.rows
+        self._labels = problem.data.labels[mine]
+        self._resamples = draw_resamples(problem.splits.groups[mine], seed=SEED)
+        self._replicates: dict[tuple[str, str], Any] = {}
+        self._predictions: dict[str, FloatArray] = {}
+
+    def train(self, variant: Variant, backbone: Mapping[str, Any]) -> None:
+        """Train a variant on a backbone; its reference comes before it.
+
+        Args:
+            variant: What to train.
+            backbone: Its name and weights, as parameters.
+        """
         params = TrialParams.model_validate({**COMMON, **backbone, **variant.params})
-        _train(problem, params, variant.train)
+        train_trial(params, context_of(self._problem, variant.train))
         began_s = time.perf_counter()
-        result = _train(problem, params, variant.train)
+        result = train_trial(params, context_of(self._problem, variant.train))
         seconds = time.perf_counter() - began_s
-        shown = (result.oof_clean, result.oof_shifted)
-        views = np.stack([view for view in shown if view is not None])
-        found[variant.name] = replicate(labels, views, "accuracy", resamples)
-        gain = estimate(found[variant.name] - found[variant.against])
+        views = _views(result.oof_clean, result.oof_shifted)
+        if variant.name == variant.against:
+            self._predictions[params.backbone] = views
+        self._add(params.backbone, variant.name, variant.against, views, seconds)
+
+    def turn(self, backbone: Mapping[str, Any]) -> None:
+        """Look at each image in eight ways, with the heads of the reference."""
+        params = TrialParams.model_validate({**COMMON, **backbone})
+        context = context_of(self._problem, {})
+        train_trial(params, context)
+        heads = read_heads(context.checkpoint_folder)
+        assert heads is not None
+        began_s = time.perf_counter()
+        (turned,) = predict_turned([FoldHeads(params, heads)], context)
+        seconds = time.perf_counter() - began_s
+        self._add(params.backbone, "the same, seen in eight ways", DEEP, turned["square"], seconds)
+
+    def join(self, backbones: Sequence[Mapping[str, Any]]) -> None:
+        """Compare a head on the features of two backbones with the average of a head on each."""
+        points = [TrialParams.model_validate({**COMMON, **backbone}) for backbone in backbones]
+        first, together = points[0].backbone, " and ".join(point.backbone for point in points)
+        self._replicates[together, DEEP] = self._replicates[first, DEEP]
+        mean = np.mean([self._predictions[point.backbone] for point in points], axis=0)
+        average = "average of a head on each"
+        self._add(together, average, DEEP, mean, 0.0)
+        began_s = time.perf_counter()
+        side_by_side = train_side_by_side(points, context_of(self._problem, {}))
+        seconds = time.perf_counter() - began_s
+        self._add(together, "one head on both", average, side_by_side, seconds)
+
+    def _add(
+        self, backbone: str, name: str, against: str, views: FloatArray, seconds: float
+    ) -> None:
+        found = replicate(self._labels, views, "accuracy", self._resamples)
+        self._replicates[backbone, name] = found
+        gain = estimate(found - self._replicates[backbone, against])
+        clean, shifted = (score_predictions("accuracy", self._labels, view) for view in views)
+        true = np.take_along_axis(views, self._labels[None, :, None], axis=2)
         row = {
-            "backbone": params.backbone,
-            "variant": variant.name,
-            "against": variant.against,
-            "clean": result.clean,
-            "shifted": result.shifted,
-            "robust": result.score,
+            "backbone": backbone,
+            "variant": name,
+            "against": against,
+            "clean": clean,
+            "shifted": shifted,
+            "robust": (clean + shifted) / 2,
             "gain": gain.score,
             "gain_low": gain.low,
             "gain_high": gain.high,
+            "log_loss": float(-np.log(np.maximum(true, 1e-7)).mean()),
             "warm_s": seconds,
         }
-        say(f"{params.backbone}, {variant.name}: {result.score:.4f}, {seconds:.1f} s")
-        yield row
+        say(f"{backbone}, {name}: {row['robust']:.4f}, {seconds:.1f} s")
+        self.rows.append(row)
 
 
-def _train(problem: Problem, params: TrialParams, train: Mapping[str, Any]) -> TrialResult:
+def _views(clean: FloatArray, shifted: FloatArray | None) -> FloatArray:
+    return np.stack([view for view in (clean, shifted) if view is not None])
+
+
+def train_side_by_side(points: Sequence[TrialParams], context: TrialContext) -> FloatArray:
+    """Train one head on the deep features of several backbones at once.
+
+    Args:
+        points: A trial on each, alike but for the backbone.
+        context: As a trial's.
+
+    Returns:
+        Its predictions out of fold, ``(views, rows, classes)``.
+    """
+    inputs = [TrialInputs.of_folds(point, context) for point in points]
+    plan, n_epochs = inputs[0].plan, context.train.head_epochs
+
+    def of_epoch(epoch: int) -> tuple[FeatureArray, FloatArray]:
+        parts = [each.features_of_epoch(epoch) for each in inputs]
+        return np.concatenate([features[:] for features, _ in parts], axis=1), parts[0][1]
+
+    clean, shifted = zip(*(each.validation_features() for each in inputs), strict=True)
+    history = History(
+        inputs[0].labels, tuple(map(plan.rows_of, range(plan.n_folds))), context.validation
+    )
+    trainer = HeadTrainer(
+        points[0],
+        plan,
+        of_epoch,
+        np.concatenate(clean, axis=1),
+        np.concatenate(shifted, axis=1),
+        n_epochs=n_epochs,
+        seed=context.seed,
+    )
+    run_stage("head", trainer, history, GoesOn(), n_epochs=n_epochs, patience_epochs=0)
+    return _views(*history.out_of_fold(inputs[0].n_classes))
+
+
+def context_of(problem: Problem, train: Mapping[str, Any]) -> TrialContext:
+    """Give what a trial may use: 40 epochs round 20 views, where ``train`` says nothing else."""
     epochs = problem.size.equality_epochs if problem.size is SMALL else 40
-    context = TrialContext(
+    folder = problem.folder / "trial"
+    folder.mkdir(exist_ok=True)
+    return TrialContext(
         data=problem.data,
         splits=problem.splits,
         validation=ValidationSettings(folds=problem.size.folds, shift=SHIFT),
@@ -167,12 +256,11 @@ def _train(problem: Problem, params: TrialParams, train: Mapping[str, Any]) -> T
         ),
         seed=SEED,
         home=problem.folder / "home",
-        checkpoint_folder=problem.folder / "trial",
+        checkpoint_folder=folder,
         reporter=GoesOn(),
         max_store_bytes=50 * 10**9,
         keep_views=True,
     )
-    return train_trial(params, context)
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -91,7 +91,7 @@ class _Trial:
             ends, heads = self._head(train.head_epochs)
             kept = write_heads(heads, self.context.checkpoint_folder)
             result = self._result(stopped=not ends)
-            goes_on = ends and train.finetune_epochs > 0
+            goes_on = ends and train.finetune_epochs > 0 and self.inputs.is_network
             return replace(result, goes_on=goes_on, artifacts=(*result.artifacts, kept))
         return self._result(stopped=not ends)
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from objectives.augmentation import augmenter
-from objectives.networks.features import FeatureArray, FeatureExtractor, FeatureStore
+from objectives.networks.extractors import Extractor, FeatureArray, make_extractor
+from objectives.networks.features import Embeddings, FeatureSource, FeatureStore
+from objectives.networks.own_backbones import is_network
 from objectives.records import FloatArray, ImageArray, TrialContext
 from objectives.settings import SHIFT_STRENGTH
 from objectives.store.array_store import Arrays, ArrayStore
@@ -15,6 +17,7 @@ from objectives.training.class_balance import balanced_class_weights
 from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.views.rows import interleaved
 from objectives.views.views import Purpose, SharingCounts, ViewKey, Views
+from spaces.backbones import is_embeddings
 from spaces.params import FeaturesName, TrialParams
 from spaces.policies import PolicyPath, parse_policy
 
@@ -26,9 +29,9 @@ GALLERY_VIEWS = 3
 @lru_cache(maxsize=4)
 def _extractor(
     backbone: str, weights: str, image_px: int, features: FeaturesName, cut: int | None
-) -> FeatureExtractor:
+) -> Extractor:
     """Keep the backbones of this burst and the last in memory from trial to trial."""
-    return FeatureExtractor(backbone, weights, image_px, features=features, cut=cut)
+    return make_extractor(backbone, weights, image_px, features, cut)
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,22 @@ class TrialInputs:
         """Class numbers of the sweep's rows."""
         return self.context.data.labels[self.context.splits.rows]
 
-    def features(self, cut: int | None = None) -> FeatureStore:
-        """Give the features of this trial's backbone; see :class:`FeatureExtractor` for cuts."""
+    @property
+    def is_network(self) -> bool:
+        """Whether the backbone is a network, which can be fine-tuned."""
+        return is_network(self.params.backbone, self.image_px)
+
+    def features(self, cut: int | None = None) -> FeatureSource:
+        """Give the features of this trial's backbone, up to a cut as its extractor takes it."""
+        if is_embeddings(self.params.backbone):
+            return self._embeddings
         return FeatureStore(self.store, self.views, self.extractor(cut), self.counts)
 
-    def extractor(self, cut: int | None = None) -> FeatureExtractor:
+    @cached_property
+    def _embeddings(self) -> Embeddings:
+        return Embeddings(self.params.backbone, self.context.splits.rows, self.views)
+
+    def extractor(self, cut: int | None = None) -> Extractor:
         """Give what makes them."""
         params = self.params
         return _extractor(params.backbone, params.weights, self.image_px, params.features, cut)

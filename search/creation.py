@@ -63,7 +63,7 @@ def create_or_resume(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     _check_tracking(tracking)
     claim_home(settings.home)
     with machine_lock(settings.home, f"sweep-{file.sweep}"):
-        file, row, prepared = _prepared(file, settings, tracking, storage)
+        file, row, prepared = _prepared(file, space, settings, tracking, storage)
         opened = OpenSweep(file, settings, tracking, storage, row, space, prepared)
         storage.sweeps.resume(row.id, file.as_written(), versions=score_versions(), limits=limits)
         with replacing(opened.folder / "sweep.yaml") as written:
@@ -81,7 +81,7 @@ def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
     Raises:
         InputError: At the first name, value or file that is wrong.
     """
-    from objectives.networks.weights_files import check_backbones
+    from objectives.networks.backbone_checks import check_backbones
     from spaces.policies import load_shift
 
     check_data(file)
@@ -93,7 +93,7 @@ def check_file(file: SweepFile) -> tuple[Space, list[dict[str, Value]]]:
         raise InputError("train: head_epochs and finetune_epochs are both 0: nothing would train.")
     if file.objective != type(file).model_fields["objective"].default:
         load_reference(file.objective)
-    check_backbones(space, file.data.image_px)
+    check_backbones(space, file.data.image_px, train=file.train, validation=file.validation)
     return space, points
 
 
@@ -109,14 +109,20 @@ def _check_tracking(tracking: TrackingSettings) -> None:
 
 
 def _prepared(
-    file: SweepFile, settings: RuntimeSettings, tracking: TrackingSettings, storage: Storage
+    file: SweepFile,
+    space: Space,
+    settings: RuntimeSettings,
+    tracking: TrackingSettings,
+    storage: Storage,
 ) -> tuple[SweepFile, SweepRow, Prepared]:
     """Prepare the images, and draw the splits if the sweep is new, holding no lock of others."""
     from mlruns_config.client import ensure_experiment
     from mlruns_config.names import TAG_SWEEP
+    from objectives.networks.backbone_checks import check_embeddings
     from objectives.splits import splits_from_bytes, splits_to_bytes
 
     data, source = prepare_images(file, settings)
+    check_embeddings(space, len(data.labels))
     row = storage.sweeps.find(file.sweep)
     fold_hash = None
     if row is None:

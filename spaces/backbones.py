@@ -143,10 +143,27 @@ def is_own(name: str) -> bool:
     return ":" in name
 
 
+def is_embeddings(name: str) -> bool:
+    """Say whether a backbone is a file of vectors that were made elsewhere, one row an image."""
+    return name.endswith(".npy")
+
+
+def default_weights(name: str) -> str:
+    """Say which weights a backbone has where none are named: ``own``, ``imagenet`` or ``none``."""
+    if is_own(name) or is_embeddings(name):
+        return "own"
+    backbone = BACKBONES.get(name)
+    return "imagenet" if backbone and backbone.weights_file else "none"
+
+
 def find_backbone(name: str) -> Backbone:
     """Look a backbone up by its name; raises InputError with the nearest names."""
     if name not in BACKBONES:
         raise unknown_name(
-            "backbone", name, BACKBONES, "To use your own, write 'your_module:attribute'."
+            "backbone",
+            name,
+            BACKBONES,
+            "To use your own, write 'your_module:attribute', or the path of a .npy "
+            "file of embeddings.",
         )
     return BACKBONES[name]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from spaces.backbones import default_weights
 from spaces.default_space import SPACES
 from spaces.errors import InputError, unknown_name
 from spaces.params import TrialParams
@@ -92,6 +93,8 @@ def narrow(base: Space, changes: Mapping[str, Any]) -> Space:
     dimensions = tuple(_narrowed(dimension, changes) for dimension in base.dimensions)
     if "policy" in changes:
         dimensions = _with_strength_where_taken(dimensions)
+    if "backbone" in changes:
+        dimensions = _with_weights_where_there_are(dimensions, changes)
     return Space(tuple(_without_lost_conditions(dimensions)))
 
 
@@ -133,6 +136,27 @@ def _with_strength_where_taken(dimensions: tuple[Dimension, ...]) -> tuple[Dimen
     return tuple(
         replace(d, when={**d.when, "policy": taking})
         if d.name == "strength" and "policy" in d.when
+        else d
+        for d in dimensions
+    )
+
+
+def _with_weights_where_there_are(
+    dimensions: tuple[Dimension, ...], changes: Mapping[str, Any]
+) -> tuple[Dimension, ...]:
+    """Let what depends on pretrained backbones follow those that there are now.
+
+    A backbone of the user's comes with its weights, unless the file itself names others.
+    """
+    names = [str(choice) for d in dimensions if d.name == "backbone" for choice in d.choices]
+
+    def taking(name: str) -> tuple[str, ...]:
+        usual = "own" if name in changes else "imagenet"
+        return tuple(each for each in names if default_weights(each) in ("imagenet", usual))
+
+    return tuple(
+        replace(d, when={**d.when, "backbone": taking(d.name)})
+        if d.name in ("weights", "features") and "backbone" in d.when
         else d
         for d in dimensions
     )

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from spaces.backbones import BACKBONES
+from spaces.backbones import default_weights
 from spaces.errors import InputError
 from spaces.policy_text import policy_text, takes_strength
 
@@ -37,8 +37,9 @@ class TrialParams(BaseModel):
 
     backbone: str
     weights: str = ""
-    """``imagenet``, ``none`` (random, trained from scratch) or the path of a weights file; left
-    out, ``imagenet`` where Keras has such weights and else ``none``."""
+    """``imagenet``, ``none`` (random, trained from scratch), the path of a weights file, or
+    ``own``: those that a backbone of the user's comes with. Left out, it is ``own`` for those,
+    ``imagenet`` where Keras has such weights, and else ``none``."""
     features: FeaturesName = "deep"
     """What a head reads: the average of the last feature map, or those of inner layers as well."""
     policy: str = "none"
@@ -82,8 +83,7 @@ class TrialParams(BaseModel):
     def _choose_weights(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        backbone = BACKBONES.get(str(values.get("backbone")))
-        weights = "imagenet" if backbone and backbone.weights_file else "none"
+        weights = default_weights(str(values.get("backbone")))
         chosen = {**values, "weights": values.get("weights") or weights}
         # Nothing is frozen then: what inner layers have learnt on other images is nothing. Said in
         # any case, so that a trial without it is known to be of before there was a choice.

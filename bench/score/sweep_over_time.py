@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.progress import say
+from bench.replay import replay
 from bench.score.candidates import Candidate
 from bench.score.promoted import Promoted, Promoter
 from bench.score.sizes import ScoreSize
@@ -79,6 +80,7 @@ def sweep_over_time(
         "first_score_s": clock.first_s() - launched_s,
         "ended_s": ended_s,
         "trials": dict(status.trials),
+        "replay": replay(opened.slots, patience=opened.file.train.patience),
         "candidates": [candidate.as_dict() for candidate in candidates],
     }
 

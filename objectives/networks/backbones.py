@@ -5,11 +5,11 @@ from pathlib import Path
 import keras
 
 from objectives.networks.batch_norm import follow_quickly
+from objectives.networks.own_backbones import load_own
 from objectives.networks.small_cnn import small_cnn
 from objectives.networks.weights_files import find_weights
 from spaces.backbones import Backbone, Scaling, find_backbone, is_own
 from spaces.errors import InputError
-from spaces.references import load_reference
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -22,7 +22,8 @@ def build_backbone(name: str, weights: str, image_px: int) -> keras.Model:
     Args:
         name: A backbone of the table, or ``module:attribute``: a function that takes the image
             size in pixels and returns a Keras model with its own preprocessing.
-        weights: ``imagenet``, ``none`` (random) or the path of a weights file.
+        weights: ``imagenet``, ``none`` (random), ``own`` (as the user's own model comes) or the
+            path of a weights file.
         image_px: Edge of the square input in pixels.
 
     Returns:
@@ -43,10 +44,13 @@ def build_backbone(name: str, weights: str, image_px: int) -> keras.Model:
 
 
 def _own_backbone(name: str, weights: str, image_px: int) -> keras.Model:
-    model = load_reference(name)(image_px)
+    model = load_own(name, image_px)
     if not isinstance(model, keras.Model):
-        raise InputError(f"backbone {name!r} returned a {type(model).__name__}, not a keras.Model")
-    if weights not in ("none", "imagenet"):
+        raise InputError(
+            f"backbone {name!r} is a function: its heads can be searched, but it can be neither "
+            "fine-tuned nor exported, as it is no keras.Model."
+        )
+    if weights not in ("none", "imagenet", "own"):
         model.load_weights(weights)
     if hasattr(model, "operations"):
         return model

@@ -1,144 +1,23 @@
-"""A frozen backbone's features of a view: made once, read by every fold, head and trial.
+"""Features of a view: made once, read by every fold, head and trial."""
 
-Features of an image are one vector: the averages of the backbone's taps, or, for fine-tuning, the
-feature map at a cut, flattened, and after it the averages of the taps below the cut.
-"""
-
-import hashlib
 import math
-from collections.abc import Iterator
-from functools import cached_property, partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import psutil
-import tensorflow as tf
 
-from objectives.networks.backbones import build_backbone
-from objectives.networks.frozen_part import frozen_part
-from objectives.networks.taps import TAPS_VERSION
-from objectives.networks.weights_files import weights_digest
-from objectives.records import FloatArray, ImageArray
+from objectives.networks.extractors import Extractor, FeatureArray, as_float16
+from objectives.networks.own_backbones import open_embeddings
+from objectives.records import FloatArray, ImageArray, RowArray
 from objectives.store.array_store import Arrays, ArrayStore, ArrayWriter, StoreFull
-from objectives.views.views import SharingCounts, ViewKey, Views
-from spaces.errors import TrialError
-from spaces.params import FeaturesName
+from objectives.views.keys import ViewKey
+from objectives.views.views import SharingCounts, Views
+from spaces.errors import InputError
+from spaces.policy_text import IDENTITY
 
-FeatureArray = npt.NDArray[np.float16]
-FORWARD_VERSION = 2
-"""Of the code between an image and its features: scaling, cut, taps, pooling."""
-LARGEST_FLOAT16 = 65504.0
-FIRST_BATCH = {"CPU": 256, "GPU": 512}
-FIRST_BATCH_PX = 96
-"""The edge of the images that ``FIRST_BATCH`` is meant for: fewer larger ones make a batch."""
 MEMORY_SHARE = 0.25
 """Of the free memory, for features that the disk has no room for."""
-
-
-class FeatureExtractor:
-    """A frozen backbone up to a cut, as one compiled forward pass.
-
-    Features leave it as float16: a relative rounding of 2**-11, far below what augmentation moves
-    them by; twice as many fit on disk and in memory. Values beyond its range are clipped.
-    """
-
-    def __init__(
-        self,
-        backbone: str,
-        weights: str,
-        image_px: int,
-        *,
-        features: FeaturesName,
-        cut: int | None = None,
-    ) -> None:
-        """Describe it; it is built when the first features are computed.
-
-        Args:
-            backbone: As in ``TrialParams``.
-            weights: The same.
-            image_px: Edge of the images in pixels.
-            features: What is read of the backbone; see :mod:`objectives.networks.taps`.
-            cut: The operation whose output is taken, as a position in the backbone's
-                ``operations``; None takes all taps, averaged.
-        """
-        self._build = partial(build_backbone, backbone, weights, image_px)
-        self._features: FeaturesName = features
-        self._cut = cut
-        self.key = {
-            "backbone": backbone,
-            "weights": weights_digest(backbone, weights, image_px) or _digest(self._build()),
-            "features": f"{features}/{TAPS_VERSION}",
-            "cut": "none" if cut is None else f"operation {cut}",
-            "precision": f"{keras.config.dtype_policy().name}->float16",
-            "keras": keras.__version__,
-            "forward": FORWARD_VERSION,
-        }
-        first = FIRST_BATCH["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
-        self._batch = max(1, min(first, first * FIRST_BATCH_PX**2 // image_px**2))
-
-    @cached_property
-    def _forward(self) -> Any:
-        network = self._build()
-        network.trainable = False
-        return _frozen_forward(frozen_part(network, self._features, self._cut))
-
-    @property
-    def width(self) -> int:
-        """Numbers of one image."""
-        return int(self._forward.structured_outputs.shape[1])
-
-    def extract(self, images: ImageArray) -> FeatureArray:
-        """Run images ``(n, px, px, 3)`` through it: features ``(n, width)``, float16.
-
-        Raises:
-            TrialError: If not even a single image fits into memory.
-        """
-        parts = [self._forward_some(batch) for batch in self._batches(images)]
-        joined = np.concatenate(parts)
-        return np.clip(joined, -LARGEST_FLOAT16, LARGEST_FLOAT16).astype(np.float16)
-
-    def _batches(self, images: ImageArray) -> Iterator[ImageArray]:
-        start = 0
-        while start < len(images):
-            # Read anew each time: running out of memory may have halved it.
-            batch = self._batch
-            yield images[start : start + batch]
-            start += batch
-
-    def _forward_some(self, images: ImageArray) -> FloatArray:
-        try:
-            features: FloatArray = self._forward(np.ascontiguousarray(images)).numpy()
-            return features
-        except tf.errors.ResourceExhaustedError as error:
-            if len(images) == 1:
-                raise TrialError(
-                    "the backbone does not fit into memory, even image by image"
-                ) from error
-            self._batch = max(1, len(images) // 2)
-            half = len(images) // 2
-            return np.concatenate(
-                [self._forward_some(images[:half]), self._forward_some(images[half:])]
-            )
-
-
-def _frozen_forward(model: keras.Model) -> Any:
-    """Trace a model with its weights as constants.
-
-    TensorFlow then folds batch normalisation into the convolutions and runs both as one: 1.4 times
-    as many images a second here.
-    """
-    trained = [variable.numpy() for variable in model.trainable_variables]
-    others = [variable.numpy() for variable in model.non_trainable_variables]
-
-    def forward(images: Any) -> Any:
-        pixels = tf.cast(images, tf.float32)
-        constants = ([tf.constant(value) for value in values] for values in (trained, others))
-        return model.stateless_call(*constants, pixels, training=False)[0]
-
-    signature = tf.TensorSpec(model.input_shape, tf.uint8)
-    return tf.function(forward, autograph=False).get_concrete_function(signature)
 
 
 class StreamedFeatures:
@@ -146,7 +25,7 @@ class StreamedFeatures:
 
     dtype = np.dtype(np.float16)
 
-    def __init__(self, images: ImageArray, extractor: FeatureExtractor) -> None:
+    def __init__(self, images: ImageArray, extractor: Extractor) -> None:
         self._images = images
         self._extractor = extractor
         self.shape = (len(images), extractor.width)
@@ -163,20 +42,54 @@ class StreamedFeatures:
         return np.array(self[:], dtype=dtype)
 
 
-def _digest(network: keras.Model) -> str:
-    """Hash what the network computes with: features of other weights or layers are others."""
-    digest = hashlib.sha256(" ".join(type(layer).__name__ for layer in network.layers).encode())
-    for values in network.get_weights():
-        digest.update(repr(values.shape).encode())
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
+class FeatureSource(Protocol):
+    """Where a trial's features come from."""
+
+    def get(
+        self, view: ViewKey, *, keep_view: bool, held: dict[ViewKey, Arrays] | None = None
+    ) -> tuple[FeatureArray, FloatArray]:
+        """Give features and labels of a view, as :meth:`FeatureStore.get` does."""
+        ...
+
+
+class Embeddings:
+    """Vectors of the images as they are, which were made elsewhere."""
+
+    def __init__(self, name: str, rows: RowArray, views: Views) -> None:
+        """Read those of a sweep's rows.
+
+        Args:
+            name: As :func:`objectives.networks.own_backbones.open_embeddings` takes it.
+            rows: Row numbers in the data.
+            views: Of these rows.
+        """
+        self._vectors = as_float16(open_embeddings(name)[rows])
+        self._views = views
+
+    def get(
+        self, view: ViewKey, *, keep_view: bool, held: dict[ViewKey, Arrays] | None = None
+    ) -> tuple[FeatureArray, FloatArray]:
+        """Give the vectors of all rows, ``(rows, width)``, and their labels, ``(rows, classes)``.
+
+        Args:
+            view: Of the images as they are.
+            keep_view: Without meaning here: no view is made.
+            held: The same: nothing is opened.
+
+        Raises:
+            InputError: If the view is of augmented images.
+        """
+        del keep_view, held
+        if view.policy != IDENTITY:
+            raise InputError(f"embeddings know the images as they are, not under {view.policy}.")
+        return self._vectors, self._views.stored(view).labels
 
 
 class FeatureStore:
     """Features by view, on disk, made by one process and read by all."""
 
     def __init__(
-        self, store: ArrayStore, views: Views, extractor: FeatureExtractor, counts: SharingCounts
+        self, store: ArrayStore, views: Views, extractor: Extractor, counts: SharingCounts
     ) -> None:
         self._store = store
         self._views = views

@@ -1,4 +1,4 @@
-"""Find, fetch and check weights before a sweep starts, rather than trial by trial."""
+"""Find weights, and fetch those that Keras lacks."""
 
 import hashlib
 import os
@@ -6,8 +6,6 @@ from pathlib import Path
 
 from spaces.backbones import Backbone, find_backbone, is_own
 from spaces.errors import InputError
-from spaces.references import load_reference
-from spaces.space import Space
 
 
 def keras_models_folder() -> Path:
@@ -86,48 +84,3 @@ def _missing(backbone: Backbone, path: Path) -> InputError:
         f"KERAS_HOME to the folder above its 'models'), or leave this backbone out of the space, "
         f"for example with space: {{base: small, backbone: [small_cnn]}}"
     )
-
-
-def check_backbones(space: Space, image_px: int) -> None:
-    """Check every backbone of a space: its name, its smallest image and its weights.
-
-    Args:
-        space: The space of the sweep.
-        image_px: The sweep's image size in pixels.
-
-    Raises:
-        InputError: For the first backbone that could not be built, with what to do.
-    """
-    for name in _choices(space, "backbone"):
-        if is_own(name):
-            load_reference(name)
-            continue
-        backbone = find_backbone(name)
-        if image_px < backbone.min_px:
-            raise InputError(
-                f"backbone {name!r} takes images of at least {backbone.min_px} px, got "
-                f"data.image_px = {image_px}; make the images larger or leave it out of the space"
-            )
-        for weights in _weights_of(space, name):
-            find_weights(backbone, weights, image_px)
-
-
-def _choices(space: Space, name: str) -> list[str]:
-    return [
-        str(choice)
-        for dimension in space.dimensions
-        if dimension.name == name
-        for choice in dimension.choices
-    ]
-
-
-def _weights_of(space: Space, backbone: str) -> list[str]:
-    """List the weights that a backbone may be drawn with."""
-    drawn = [
-        str(choice)
-        for dimension in space.dimensions
-        if dimension.name == "weights" and dimension.exists({"backbone": backbone})
-        for choice in dimension.choices
-    ]
-    default = "imagenet" if find_backbone(backbone).weights_file else "none"
-    return drawn or [default]

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def shared_batches(fold_of: IntArray, *, batch_size: int, n_folds: int, seed: int) -> IntArray:
@@ -33,6 +34,27 @@ def shared_batches(fold_of: IntArray, *, batch_size: int, n_folds: int, seed: in
     for step, rows in enumerate(batches):
         filled[step, : len(rows)] = rows
     return filled
+
+
+def trained_by_fold(
+    batches: IntArray, fold_of: IntArray, *, n_folds: int
+) -> tuple[IntArray, BoolArray]:
+    """Find the rows of each batch that each fold trains on: all but its own.
+
+    Args:
+        batches: From :func:`shared_batches`, shape ``(steps, batch)``.
+        fold_of: The fold of each row; -1 trains with every fold.
+        n_folds: Number of folds, k.
+
+    Returns:
+        Places in the batch, in its order, shape ``(steps, k, most)``; and which of them count: what
+        a fold has less than others in a step is filled up.
+    """
+    its_fold = fold_of[np.maximum(batches, 0)][:, None, :]
+    mine = (its_fold != np.arange(n_folds)[:, None]) & (batches >= 0)[:, None, :]
+    most = max(1, int(mine.sum(axis=2).max()))
+    places = np.argsort(~mine, axis=2, kind="stable")[:, :, :most]
+    return places, np.take_along_axis(mine, places, axis=2)
 
 
 def _spread(fold_of: IntArray, generator: np.random.Generator) -> IntArray:

@@ -24,23 +24,22 @@ from objectives.training.optimizers import (
 )
 from objectives.training.schedules import learning_rates
 
-NO_ROW = -2
-"""The fold of what only fills up a batch."""
-
 
 @dataclass(frozen=True)
 class Steps:
     """The rows of some consecutive steps of an epoch.
 
-    Features ``(steps, batch, width)``, soft labels ``(steps, batch, classes)``, and the fold of
-    each row, ``(steps, batch)``: -1 trains with every fold, ``NO_ROW`` with none.
+    Features ``(steps, batch, width)``, soft labels ``(steps, batch, classes)``, and for each fold
+    the places in the batch that it trains on, ``(steps, k, most)``, and which of these count; see
+    :func:`objectives.training.batches.trained_by_fold`.
     """
 
     first: int
     """The number of the first of them in the epoch."""
     features: Any
     labels: Any
-    fold_of: Any
+    places: Any
+    counts: Any
 
 
 def train_heads(
@@ -77,7 +76,8 @@ def train_heads(
             tf.constant(steps.first, tf.int64),
             steps.features,
             steps.labels,
-            steps.fold_of,
+            steps.places,
+            steps.counts,
             list(class_terms),
             hyper,
             tf.constant(seed, tf.int64),
@@ -96,23 +96,21 @@ def _compiled_steps(form: HeadForm, dtype: Any, features_dtype: Any) -> Any:
         first: Any,
         features: Any,
         labels: Any,
-        fold_of: Any,
+        places: Any,
+        counting: Any,
         class_terms: Any,
         hyper: dict[str, Any],
         seed: Any,
     ) -> Any:
-        folds = tf.range(tf.shape(state[2], out_type=tf.int64)[0])
-
         def step(number: Any, state: Any, total: Any, seen: Any) -> Any:
-            its_folds = fold_of[number]
-            mine = (its_folds[None, :] != folds[:, None]) & (its_folds != NO_ROW)[None, :]
+            mine = places[number]
             state, losses, counts = _step(
                 form,
                 state,
                 standards,
-                tf.cast(features[number], dtype),
-                labels[number],
-                tf.cast(mine, dtype),
+                tf.cast(tf.gather(features[number], mine), dtype),
+                tf.gather(labels[number], mine),
+                tf.cast(counting[number], dtype),
                 class_terms,
                 hyper,
                 (seed, first + number),
@@ -145,7 +143,8 @@ def _signature(form: HeadForm, dtype: Any, features_dtype: Any) -> list[Any]:
         spec(0, tf.int64),
         spec(3, features_dtype),
         spec(3),
-        spec(2, tf.int64),
+        spec(3, tf.int64),
+        spec(3, tf.bool),
         [spec(2), spec(2)],
         {name: spec(0) for name in HYPER_NAMES},
         spec(0, tf.int64),
@@ -158,7 +157,7 @@ def _step(
     standards: Any,
     features: Any,
     labels: Any,
-    mine: Any,
+    counting: Any,
     class_terms: Any,
     hyper: dict[str, Any],
     draw: Any,
@@ -166,13 +165,13 @@ def _step(
     weights, slots, counts = state
     class_weights, alpha = class_terms
     # A soft label weighs the sum over classes of w_c y_c; a head's loss divides by its own count.
-    image_weights = mine * tf.linalg.matmul(class_weights, labels, transpose_b=True)
-    n_images = tf.reduce_sum(mine, axis=1)
+    image_weights = counting * tf.reduce_sum(class_weights[:, None, :] * labels, axis=-1)
+    n_images = tf.reduce_sum(counting, axis=1)
     keep = _fold_dropout(weights, features, hyper, draw)
     with tf.GradientTape() as tape:
         tape.watch(weights)
         logits = head_logits(standards, weights, features, keep)
-        losses = image_losses(labels[None], logits, hyper, alpha[:, None, :])
+        losses = image_losses(labels, logits, hyper, alpha[:, None, :])
         per_fold = tf.reduce_sum(image_weights * losses, axis=1) / tf.maximum(n_images, 1.0)
         loss = tf.reduce_sum(per_fold)
     gradients = clip_by_fold_norm(tape.gradient(loss, weights), hyper["clip_norm"], stacked=True)
@@ -206,7 +205,7 @@ def _fold_dropout(weights: Any, features: Any, hyper: dict[str, Any], draw: Any)
     """Draw a mask for each fold of its own."""
     seed, step = draw
     n_folds, width = tf.shape(weights[-2])[0], tf.shape(weights[-2])[1]
-    shape = (n_folds, tf.shape(features)[0], width)
+    shape = (n_folds, tf.shape(features)[1], width)
     return tf.cond(
         hyper["dropout"] > 0,
         lambda: dropout_mask(hyper["dropout"], shape, seed=seed, step=step, dtype=features.dtype),

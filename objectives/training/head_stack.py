@@ -91,7 +91,7 @@ def new_heads(
 def head_logits(
     standards: Sequence[Any], weights: Sequence[Any], features: Any, keep: Any = None
 ) -> Any:
-    """Run the stack: features ``(rows, width)`` to logits ``(k, rows, classes)``.
+    """Run the stack: features ``(k, rows, width)`` to logits ``(k, rows, classes)``.
 
     ``keep`` multiplies what enters the classifier: the dropout mask, already scaled.
     """
@@ -100,7 +100,7 @@ def head_logits(
         # Each fold's own standardised copy of the rows costs less than a wide kernel scaled anew
         # in each step and led back through in its gradient.
         scale, offset = standards
-        hidden = features[None] * scale[:, None, :] + offset[:, None, :]
+        hidden = features * scale[:, None, :] + offset[:, None, :]
     if len(weights) == 4:
         hidden = tf.nn.relu(_stacked_matmul(hidden, weights[0]) + weights[1][:, None, :])
     if keep is not None:
@@ -109,7 +109,7 @@ def head_logits(
 
 
 def _matmul_and_gradient(rows: Any, kernels: Any) -> Any:
-    """Multiply ``(rows, d)`` or ``(k, rows, d)`` by ``(k, d, width)``.
+    """Multiply ``(k, rows, d)`` by ``(k, d, width)``.
 
     Sizes are open in the graph, so TensorFlow's own gradient would also sum over axes that turn
     out not to be broadcast: a third of a step's time here.
@@ -117,8 +117,6 @@ def _matmul_and_gradient(rows: Any, kernels: Any) -> Any:
 
     def gradient(upstream: Any) -> Any:
         of_rows = tf.matmul(upstream, kernels, transpose_b=True)
-        if rows.shape.rank == 2:
-            of_rows = tf.reduce_sum(of_rows, axis=0)
         return of_rows, tf.matmul(rows, upstream, transpose_a=True)
 
     return tf.matmul(rows, kernels), gradient
@@ -127,25 +125,28 @@ def _matmul_and_gradient(rows: Any, kernels: Any) -> Any:
 _stacked_matmul = tf.custom_gradient(_matmul_and_gradient)
 
 
-def predict_heads(stack: HeadStack, blocks: Iterator[Any]) -> np.ndarray:
+def predict_heads(stack: HeadStack, views: Sequence[Iterator[Any]]) -> list[np.ndarray]:
     """Predict with every head of the stack, each on rows of its own.
 
     Args:
         stack: The heads' state.
-        blocks: Features, each ``(k, some rows, width)``: a head reads its own.
+        views: The features of each view, block by block, each ``(k, some rows, width)``: a head
+            reads its own.
 
     Returns:
-        Probabilities of all blocks' rows, shape ``(k, rows, classes)``.
+        Probabilities of each view's rows, shape ``(k, rows, classes)``.
     """
-    kernels = _compiled_folding(list(stack.standards), list(stack.weights))
-    parts = [_compiled_prediction(kernels, block).numpy() for block in blocks]
-    return np.concatenate(parts, axis=1)
+    kernels = list(stack.weights)
+    if stack.standards:
+        kernels = _compiled_folding(list(stack.standards), kernels)
+    return [
+        np.concatenate([_compiled_prediction(kernels, block).numpy() for block in blocks], axis=1)
+        for blocks in views
+    ]
 
 
 def _fold_standards_in(standards: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
     """Give kernels and biases that take features as they are."""
-    if not standards:
-        return list(weights)
     scale, offset = standards
     kernel, bias, *others = weights
     moved = tf.squeeze(tf.matmul(offset[:, None, :], kernel), 1)

@@ -1,6 +1,6 @@
 """The head stage: the backbone frozen, all folds' heads trained at once over stored features."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from objectives.evaluation.history import FoldOutcome
 from objectives.records import FloatArray
-from objectives.training.batches import shared_batches
-from objectives.training.fused_heads import NO_ROW, Steps, train_heads
+from objectives.training.batches import shared_batches, trained_by_fold
+from objectives.training.fused_heads import Steps, train_heads
 from objectives.training.head_stack import HeadForm, new_heads, predict_heads
 from objectives.training.hyper import hyper_tensors
 from objectives.training.standardising import standardise_by_fold
@@ -126,8 +126,7 @@ class HeadTrainer:
             self._hyper,
             seed=hash_seed(self.seed, epoch),
         )
-        clean = self._predict(self.clean)
-        shifted = None if self.shifted is None else self._predict(self.shifted)
+        clean, shifted = self._predict()
         return {
             j: FoldOutcome(float(loss), clean[j], None if shifted is None else shifted[j])
             for j, loss in enumerate(losses)
@@ -136,32 +135,44 @@ class HeadTrainer:
     def _steps_of(self, epoch: int) -> Iterator[Steps]:
         features, labels = self.features_of_epoch(epoch)
         batches = self._batches(epoch)
+        places, counts = trained_by_fold(batches, self.plan.fold_of, n_folds=self.plan.n_folds)
         n_batch = batches.shape[1]
         n_steps = max(1, MOST_BYTES // (n_batch * features.shape[1] * features.dtype.itemsize))
         for first in range(0, len(batches), n_steps):
-            rows = batches[first : first + n_steps]
-            read = np.maximum(rows, 0)
+            part = slice(first, first + n_steps)
+            rows = np.maximum(batches[part], 0)
             yield Steps(
                 first,
-                features[read.ravel()].reshape(*rows.shape, -1),
-                labels[read],
-                np.where(rows < 0, NO_ROW, self.plan.fold_of[read]),
+                features[rows.ravel()].reshape(*rows.shape, -1),
+                labels[rows],
+                places[part],
+                counts[part],
             )
 
-    def _predict(self, view: Any) -> list[FloatArray]:
-        """Let every head predict its own fold; a short fold's rows are filled up and cut off."""
+    def _predict(self) -> tuple[list[FloatArray], list[FloatArray] | None]:
+        """Let every head predict its own fold, clean and shifted."""
         rows_of = [self.plan.rows_of(j) for j in range(self.plan.n_folds)]
+        views = [view for view in (self.clean, self.shifted) if view is not None]
+        if not any(map(len, rows_of)):
+            n_classes = self.plan.class_weights.shape[1]
+            clean, *shifted = [[np.zeros((0, n_classes), np.float32) for _ in rows_of]] * len(views)
+        else:
+            found = predict_heads(self._stack, [self._blocks(view, rows_of) for view in views])
+            clean, *shifted = [
+                [fold[: len(rows)] for fold, rows in zip(probabilities, rows_of, strict=True)]
+                for probabilities in found
+            ]
+        return clean, shifted[0] if shifted else None
+
+    def _blocks(self, view: Any, rows_of: Sequence[np.ndarray]) -> Iterator[Any]:
+        """Read each fold's own rows, some at a time; a short fold's are filled up with others."""
         most = max(map(len, rows_of))
-        if most == 0:
-            nothing = np.zeros((0, self.plan.class_weights.shape[1]), np.float32)
-            return [nothing] * len(rows_of)
         table = np.stack([np.resize(rows, most) for rows in rows_of])
         n_bytes = len(rows_of) * view.shape[1] * view.dtype.itemsize
         n_rows = max(1, MOST_BYTES // n_bytes)
-        parts = (table[:, start : start + n_rows] for start in range(0, most, n_rows))
-        blocks = (view[part.ravel()].reshape(*part.shape, -1) for part in parts)
-        probabilities = predict_heads(self._stack, blocks)
-        return [fold[: len(rows)] for fold, rows in zip(probabilities, rows_of, strict=True)]
+        for start in range(0, most, n_rows):
+            part = table[:, start : start + n_rows]
+            yield view[part.ravel()].reshape(*part.shape, -1)
 
     def remember(self, fold: int) -> None:
         """Keep the present weights of a fold's head as its best."""

@@ -83,7 +83,7 @@ def choose_lineup(
             f"--trial {trial} answers by itself, and --ensemble {size} asks for several trials; "
             "leave one of them out."
         )
-    candidates = _candidates(opened, slots, trial, size)
+    candidates = _candidates(opened, slots, trial, size, on_progress)
     gathered = gather_predictions(opened, candidates, on_progress)
     if not gathered.candidates:
         return Lineup((Member(candidates[0]),), left_out=gathered.left_out)
@@ -99,17 +99,44 @@ def choose_lineup(
 
 
 def _candidates(
-    opened: OpenSweep, slots: Sequence[Slot], trial: int | None, size: EnsembleSize
+    opened: OpenSweep,
+    slots: Sequence[Slot],
+    trial: int | None,
+    size: EnsembleSize,
+    on_progress: Callable[[str], None],
 ) -> list[Candidate]:
     """Give the trials to choose from, the best first; see that the space has what they name."""
     sweep = opened.file.sweep
     if trial is not None:
-        candidates = [find_candidate(slots, sweep, trial)]
-    else:
-        candidates = finished_candidates(slots, sweep)[: 1 if size == "none" else MAX_CANDIDATES]
-    for candidate in candidates:
+        asked = find_candidate(slots, sweep, trial)
+        opened.space.check_names(asked.params)
+        if not _is_exportable(opened, asked):
+            raise InputError(
+                f"trial {trial} of {sweep} cannot be registered: its backbone "
+                f"{asked.params.backbone!r} is no Keras network, so there is no model to export."
+            )
+        return [asked]
+    finished = finished_candidates(slots, sweep)
+    for candidate in finished:
         opened.space.check_names(candidate.params)
-    return candidates
+    exportable = [candidate for candidate in finished if _is_exportable(opened, candidate)]
+    if not exportable:
+        raise InputError(
+            f"no trial of {sweep} can be registered: their backbones are functions or embeddings "
+            "and no Keras networks, so there is no model to export."
+        )
+    if exportable[0] is not finished[0]:
+        on_progress(
+            f"trial {finished[0].trial} has the best score and is left out: its backbone "
+            f"{finished[0].params.backbone!r} is no Keras network and cannot be exported"
+        )
+    return exportable[: 1 if size == "none" else MAX_CANDIDATES]
+
+
+def _is_exportable(opened: OpenSweep, candidate: Candidate) -> bool:
+    from objectives.networks.own_backbones import is_network
+
+    return is_network(candidate.params.backbone, opened.file.data.image_px)
 
 
 def _lineup(gathered: Gathered, choice: Choice, turned: Collection[int]) -> Lineup:

@@ -158,14 +158,16 @@ class Worker:
         self._settle()
         if not self._may_begin():
             return False
-        slot = self._turn().claim(self._slots, self._id)
+        turn = self._turn()
+        slot = turn.claim(self._slots, self._id)
         if slot is not None:
             self._run_trial(slot)
             return True
+        if not turn.is_work_left and not turn.is_work_under_way:
+            return False
         # A trial that runs elsewhere may come back, or be one to fine-tune.
         time.sleep(POLL_S)
-        turn = self._turn()
-        return turn.is_work_left or turn.is_work_under_way
+        return True
 
     def _turn(self) -> Turn:
         opened = self._opened

@@ -55,13 +55,15 @@ def test_every_key_is_documented_with_its_default_and_no_other_key_is() -> None:
             assert yaml.safe_load(rows[key]) == default, key
 
 
-def test_the_file_that_init_writes_has_every_key_with_its_default_and_a_comment() -> None:
+def test_the_file_that_init_writes_has_every_key_with_its_default_a_comment_and_one_recipe() -> (
+    None
+):
     text = sweep_file_text("cells", "cells.npz")
     written = _flat(parse_yaml(text, "template"))
     assert sorted(written) == sorted(SCHEMA)
     assert {k: v for k, v in written.items() if k not in NO_DEFAULT} == {
         key: default for key, default in SCHEMA.items() if key not in NO_DEFAULT
-    }
+    } | {"recipes": ["robust"]}
     lines = text.splitlines()
     sections = [f"{name}:" for name in SweepFile.model_fields]
     for line, following in pairwise(lines):

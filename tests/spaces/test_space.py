@@ -93,7 +93,26 @@ def test_a_recipe_gives_the_parameters_of_fine_tuning_too() -> None:
 def test_weights_left_out_are_those_that_there_are() -> None:
     assert TrialParams(backbone="resnet50").weights == "imagenet"
     assert TrialParams(backbone="small_cnn").weights == "none"
-    assert TrialParams(backbone="my_lab.nets:tiny").weights == "none"
+    assert TrialParams(backbone="my_lab.nets:tiny").weights == "own"
+    assert TrialParams(backbone="vectors.npy").weights == "own"
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "weights"),
+    [
+        ({"backbone": "resnet50", "weights": "none"}, "none"),
+        ({"backbone": "my_lab.nets:tiny", "weights": "none"}, "none"),
+        ({"backbone": "my_lab.nets:tiny"}, "own"),
+        ({"backbone": ["resnet50", "my_lab.nets:tiny"]}, "imagenet"),
+        ({"backbone": ["my_lab.nets:tiny", "resnet50"]}, "own"),
+    ],
+)
+def test_weights_follow_the_backbones_that_a_space_is_narrowed_to(
+    narrowed: dict[str, Any], weights: str
+) -> None:
+    space = resolve_space({"base": "small", "optimizer": "adamw", **narrowed})
+    point = space.draw(lambda dimension: dimension.choices[0] if dimension.choices else 0.1)
+    assert point.weights == weights
 
 
 def test_classes_are_balanced_once_in_any_trial_but_one_that_has_run() -> None:

@@ -6,15 +6,18 @@ import keras
 import numpy as np
 import pytest
 
+from objectives.networks.backbone_checks import check_backbones
 from objectives.networks.backbones import build_backbone
 from objectives.networks.network import build_network, freeze_below
 from objectives.networks.serving import ServedMember, TrainedNetwork, servable_model
-from objectives.networks.weights_files import check_backbones, keras_models_folder
+from objectives.networks.weights_files import keras_models_folder
+from objectives.settings import TrainSettings, ValidationSettings
 from spaces.backbones import BACKBONES
 from spaces.default_space import SPACES
 from spaces.errors import InputError
 from spaces.narrowing import resolve_space
 from spaces.params import TrialParams
+from spaces.space import Space
 
 SMALLEST_OF_FAMILY = {
     "small_cnn": "small_cnn",
@@ -117,10 +120,14 @@ def test_the_table_names_the_files_that_keras_looks_for(
     keras.backend.clear_session()
 
 
+def _check(space: Space, image_px: int) -> None:
+    check_backbones(space, image_px, train=TrainSettings(), validation=ValidationSettings())
+
+
 def test_too_small_images_are_refused_at_launch() -> None:
     space = resolve_space({"base": "small", "backbone": "xception", "weights": "none"})
     with pytest.raises(InputError, match=r"at least 71 px, got data\.image_px = 32"):
-        check_backbones(space, 32)
+        _check(space, 32)
 
 
 def test_missing_weights_name_the_file_and_where_to_put_it(
@@ -134,7 +141,7 @@ def test_missing_weights_name_the_file_and_where_to_put_it(
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", no_network)
     with pytest.raises(InputError) as caught:
-        check_backbones(space, 96)
+        _check(space, 96)
     message = str(caught.value)
     assert "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5" in message
     assert str(keras_models_folder()) in message
@@ -144,7 +151,7 @@ def test_missing_weights_name_the_file_and_where_to_put_it(
 def test_an_unknown_backbone_is_refused_with_the_nearest_one() -> None:
     space = resolve_space({"base": "small", "backbone": "resnet5"})
     with pytest.raises(InputError, match="Did you mean 'resnet50'"):
-        check_backbones(space, 96)
+        _check(space, 96)
 
 
 def test_half_a_backbone_is_frozen_and_batch_norm_stays_in_inference() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from objectives.networks.backbones import build_backbone
 from objectives.networks.cuts import find_cut
-from objectives.networks.features import FeatureExtractor
+from objectives.networks.extractors import FeatureExtractor
 from objectives.networks.frozen_part import frozen_part
 from objectives.networks.network import build_network, freeze_below
 from spaces.params import FeaturesName, TrialParams

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.networks.features import FeatureExtractor
+from objectives.networks.extractors import FeatureExtractor
 from spaces.errors import TrialError
 from tests.objectives.tiny_backbone import tiny_backbone
 

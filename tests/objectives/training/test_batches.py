@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from objectives.training.batches import shared_batches
+from objectives.training.batches import shared_batches, trained_by_fold
 
 
 def _fold_of(n_rows: int, n_folds: int) -> np.ndarray:
@@ -45,3 +45,16 @@ def test_the_order_is_another_in_another_epoch_and_the_same_for_the_same_seed() 
     drawn = [shared_batches(fold_of, batch_size=24, n_folds=4, seed=seed) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert (drawn[0] != drawn[2]).mean() > 0.9
+
+
+def test_each_fold_trains_on_all_rows_of_a_batch_but_its_own() -> None:
+    fold_of = _fold_of(23, 3)
+    fold_of[4] = -1
+    batches = shared_batches(fold_of, batch_size=6, n_folds=3, seed=1)
+    assert (batches < 0).any(), "the last places of some batches are filled up"
+    places, counts = trained_by_fold(batches, fold_of, n_folds=3)
+    for step, batch in enumerate(batches):
+        for fold in range(3):
+            rows = batch[places[step, fold][counts[step, fold]]]
+            wanted = [row for row in batch if row >= 0 and fold_of[row] != fold]
+            assert rows.tolist() == wanted

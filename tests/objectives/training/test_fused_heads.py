@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.training.batches import shared_batches
+from objectives.training.batches import shared_batches, trained_by_fold
 from objectives.training.class_balance import balanced_class_weights
-from objectives.training.fused_heads import NO_ROW, Steps, train_heads
+from objectives.training.fused_heads import Steps, train_heads
 from objectives.training.head_stack import HeadForm, HeadStack, dropout_mask, new_heads
 from objectives.training.hyper import hyper_tensors
 from objectives.training.standardising import standardise_by_fold
@@ -43,10 +43,10 @@ def _steps(
 ) -> list[Steps]:
     """Lay an epoch out in two parts, as a trainer does that does not hold all of it at once."""
     read = np.maximum(batches, 0)
-    folds = np.where(batches < 0, NO_ROW, fold_of[read])
+    places, counts = trained_by_fold(batches, fold_of, n_folds=N_FOLDS)
     half = (len(batches) + 1) // 2
     return [
-        Steps(first, features[read[part]], labels[read[part]], folds[part])
+        Steps(first, features[read[part]], labels[read[part]], places[part], counts[part])
         for first, part in ((0, slice(half)), (half, slice(half, None)))
         if len(batches[part])
     ]
@@ -107,10 +107,11 @@ def _separate_run(
     width = params.dense_units or N_FEATURES
     for epoch in range(n_epochs):
         batches = shared_batches(fold_of, batch_size=params.batch_size, n_folds=N_FOLDS, seed=epoch)
+        most = trained_by_fold(batches, fold_of, n_folds=N_FOLDS)[0].shape[2]
         for step, batch in enumerate(batches):
             mask = dropout_mask(
                 params.dropout,
-                (N_FOLDS, len(batch), width),
+                (N_FOLDS, most, width),
                 seed=tf.constant(epoch, tf.int64),
                 step=tf.constant(step, tf.int64),
                 dtype=tf.float64,
@@ -121,7 +122,7 @@ def _separate_run(
             rows = batch[places]
             with tf.GradientTape() as tape:
                 hidden = layers[0](features[rows]) if params.dense_units else features[rows]
-                probabilities = layers[-1](hidden * mask[places])
+                probabilities = layers[-1](hidden * mask[: len(places)])
                 image_weights = labels[rows] @ weights
                 value = tf.reduce_mean(image_weights * loss(labels[rows], probabilities))
             optimizer.apply(tape.gradient(value, [v.value for v in variables]), variables)
@@ -222,7 +223,8 @@ def test_fused_heads_end_where_separate_keras_runs_end(
 def test_a_fold_that_has_no_image_in_a_step_does_not_move() -> None:
     params = TrialParams(backbone="small_cnn", weight_decay=0.5, learning_rate=0.1)
     stack = new_heads(params, (), n_folds=2, n_features=4, n_classes=2, seed=0, dtype=tf.float64)
-    steps = Steps(0, np.ones((1, 3, 4)), np.array([[[1.0, 0.0]] * 3]), np.array([[0, 0, 0]]))
+    places, counts = trained_by_fold(np.arange(3)[None], np.zeros(3, int), n_folds=2)
+    steps = Steps(0, np.ones((1, 3, 4)), np.array([[[1.0, 0.0]] * 3]), places, counts)
     ones = (tf.ones((2, 2), tf.float64), tf.ones((2, 2), tf.float64))
     hyper = hyper_tensors(params, learning_rate=params.learning_rate, horizon=1, dtype=tf.float64)
     trained, _ = train_heads(HeadForm.of(params), stack, [steps], ones, hyper, seed=0)
