@@ -79,6 +79,7 @@ def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:
     stored = stored_file(row).on_space("default")
     chosen = base_of(stored.space)
     merged = file.over(stored).on_space(chosen if chosen in SPACES else AUTO)
+    _refuse_code_of_the_database(row, file, merged)
     changes = changes_that_affect_scores(stored, merged)
     if changes:
         raise InputError(
@@ -86,6 +87,21 @@ def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:
             f"compared: {'; '.join(changes)}. Change these back, or give the sweep another name."
         )
     return merged
+
+
+def _refuse_code_of_the_database(row: SweepRow, file: SweepFile, merged: SweepFile) -> None:
+    """See that all code that will be imported is named by the file itself.
+
+    Raises:
+        InputError: With the names that the stored sweep alone has.
+    """
+    names = sorted(merged.names_of_code - file.names_of_code)
+    if names:
+        raise InputError(
+            f"the sweep {row.name!r} was made with code of one's own, {', '.join(names)}, which "
+            "this file does not name. What a database names is never imported: write the keys that "
+            "name it into the file."
+        )
 
 
 def refuse_other_data(row: SweepRow, fingerprint: str, fold_hash: str, file: SweepFile) -> None:

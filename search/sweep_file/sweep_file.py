@@ -17,6 +17,7 @@ from spaces.errors import InputError
 from spaces.narrowing import AUTO, on_base, with_short_policies
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?")
+CODE_PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 OWN_RULES = ("audit", "none")
 # The content of the images is compared by fingerprint, so their path may change; recipes only add
 # points, as `enqueue` does.
@@ -79,6 +80,12 @@ class SweepFile(Section):
             stored: The file that the sweep was made from, as far as it has come since.
         """
         return _over(self, stored)
+
+    @property
+    def names_of_code(self) -> frozenset[str]:
+        """All ``module:attribute`` names: of an objective, a space, backbones and operations."""
+        named = (self.objective, self.space, self.validation.shift)
+        return frozenset(CODE_PATTERN.findall(repr(named)))
 
     def on_space(self, base: str) -> "SweepFile":
         """Give this file with a space of that name in the place of ``auto``."""

@@ -1,13 +1,43 @@
-"""A database says how sweeps are called; that must not lead out of the home."""
+"""A database says how sweeps are called and what they name: no way out of the home, no code."""
 
+import sys
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, update
 
 from search.disk_space import free_space
+from search.joining import refuse_changes
+from search.storage.storage import Storage
 from search.storage.tables import sweeps
 from search.sweep import Sweep
+from search.sweep_file.sweep_file import check_sweep
+from spaces.errors import InputError
+from tests.search.small_sweep import enter_sweep
+
+EVIL = "tests.search.imported_by_nobody:score"
+
+
+@pytest.mark.parametrize(
+    ("key", "stored"),
+    [
+        ("objective", {"objective": EVIL}),
+        ("space", {"space": EVIL}),
+        ("space", {"space": {"base": "small", "backbone": ["small_cnn", EVIL]}}),
+        ("space", {"space": {"base": "small", "policy": [f"none|augmix+{EVIL}@low"]}}),
+        ("validation", {"validation": {"shift": f"augmix+{EVIL}"}}),
+    ],
+)
+def test_code_that_the_database_alone_names_is_not_imported(
+    content: dict[str, Any], storage: Storage, key: str, stored: dict[str, Any]
+) -> None:
+    file = check_sweep({**content, **stored})
+    row = enter_sweep(storage, content["sweep"], file=file.as_written())
+    left_out = {name: value for name, value in content.items() if name != key}
+    with pytest.raises(InputError, match=f"{EVIL}, which this file does not name"):
+        refuse_changes(row, check_sweep(left_out))
+    assert refuse_changes(row, file).names_of_code == file.names_of_code
+    assert EVIL.partition(":")[0] not in sys.modules
 
 
 @pytest.mark.slow
