@@ -79,13 +79,13 @@ def refuse_changes(row: SweepRow, file: SweepFile) -> SweepFile:
     stored = stored_file(row).on_space("default")
     chosen = base_of(stored.space)
     merged = file.over(stored).on_space(chosen if chosen in SPACES else AUTO)
-    _refuse_code_of_the_database(row, file, merged)
     changes = changes_that_affect_scores(stored, merged)
     if changes:
         raise InputError(
             f"the sweep {row.name!r} exists with other settings, so its scores could not be "
             f"compared: {'; '.join(changes)}. Change these back, or give the sweep another name."
         )
+    _refuse_code_of_the_database(row, file, merged)
     return merged
 
 

@@ -32,6 +32,7 @@ def test_system_metrics_arrive_under_mlflows_names(
     assert found.data.metrics["system/system_memory_usage_megabytes"] > 0
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_later_attempt_are_seconds_of_the_trial_too(
     sqlite: TrackingSettings, tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_the_steps_of_a_later_attempt_are_seconds_of_the_trial_too(
     assert len(set(steps)) == len(steps)
 
 
+@pytest.mark.slow
 def test_a_worker_that_no_longer_holds_the_trial_samples_no_more(
     sqlite: TrackingSettings, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def seconds_per_call(run: RunSpool) -> list[float]:
     return seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["dead", "silent", "black_hole"])
 def test_a_server_that_does_not_answer_delays_no_metrics(
     server: str, request: pytest.FixtureRequest, tmp_path: Path

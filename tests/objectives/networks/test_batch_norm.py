@@ -31,6 +31,7 @@ def test_sixty_steps_are_enough_for_the_statistics_of_what_is_seen(name: str) ->
     np.testing.assert_allclose(first.moving_variance, variance, rtol=0.01, atol=0.01)
 
 
+@pytest.mark.slow
 def test_weights_from_a_file_keep_the_momentum_that_they_were_trained_with(tmp_path: Path) -> None:
     published = keras.applications.MobileNet(
         alpha=0.25, include_top=False, weights=None, input_shape=(32, 32, 3)
@@ -43,6 +44,7 @@ def test_weights_from_a_file_keep_the_momentum_that_they_were_trained_with(tmp_p
     assert {n.momentum for n in _norms(build_backbone("mobilenet_0.25", "none", 32))} == {0.9}
 
 
+@pytest.mark.slow
 def test_the_exported_model_has_the_momentum_that_was_trained_with(tmp_path: Path) -> None:
     params = TrialParams(backbone="mobilenet_0.25", weights="none")
     path = tmp_path / "model.keras"

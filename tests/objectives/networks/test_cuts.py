@@ -21,6 +21,7 @@ def _images(n_images: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape).astype("float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.6])
 @pytest.mark.parametrize("features", ["last", "deep"])
 @pytest.mark.parametrize("backbone", ["mobilenet_v2_0.35", "mobilenet_0.25"])

@@ -104,6 +104,7 @@ def _trial_network(features: FeaturesName, units: int) -> TrainedNetwork:
     return TrainedNetwork.of(network, "tiny")
 
 
+@pytest.mark.slow
 def test_heads_on_the_last_map_share_the_pass_of_those_that_read_the_whole_backbone() -> None:
     networks = [_trial_network("last", 0), _trial_network("deep", 4)]
     assert networks[0].width < networks[1].width
@@ -121,6 +122,7 @@ def _n_convolutions(model: keras.Model) -> int:
     return sum(operation.type == "Conv2D" for operation in graph.get_operations())
 
 
+@pytest.mark.slow
 def test_a_saved_ensemble_is_plain_keras_and_takes_images_of_any_size(tmp_path: Path) -> None:
     members = [
         ServedMember(_trial_network("last", 0), 0.4, 2.0, "square"),

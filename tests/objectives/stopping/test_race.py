@@ -74,6 +74,7 @@ def test_the_bound_is_that_of_scipys_paired_bootstrap(metric: str) -> None:
     assert {True, False} <= set(answers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1"])
 def test_metrics_that_are_no_means_over_images_are_resampled_as_scikit_learn_scores_them(
     metric: str,

@@ -53,6 +53,7 @@ def test_a_worker_that_crashes_costs_its_trial_a_loss_and_three_make_it_fail(
     assert found[0].data.tags[TAG_REASON] == slot.reason
 
 
+@pytest.mark.slow
 def test_a_reason_that_no_database_holds_is_cleaned_and_the_sweep_goes_on(
     crashing_content: dict[str, Any],
     storage_url: str,

@@ -37,6 +37,7 @@ def claim_all(url: str, sweep_id: str, worker: str, queue: "multiprocessing.Queu
         book.finish(slot, "done", score=0.5)
 
 
+@pytest.mark.slow
 def test_processes_that_claim_at_once_share_the_slots_exactly(
     storage: Storage, storage_url: str
 ) -> None:
@@ -229,6 +230,7 @@ def at_most_ten(worthy: Mapping[int, float], begun: Collection[int]) -> int | No
     return best(worthy, begun) if len(begun) < 10 else None
 
 
+@pytest.mark.slow
 def test_processes_that_begin_fine_tuning_at_once_keep_to_the_number_allowed(
     storage: Storage, storage_url: str
 ) -> None:

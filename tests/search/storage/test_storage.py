@@ -9,6 +9,7 @@ from spaces.errors import InputError, UnavailableError
 from tests.search.forked_process import forks
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_storage_at_once_all_succeed(storage_url: str) -> None:
     processes = [forks.Process(target=open_storage, args=(storage_url,)) for _ in range(4)]
     for process in processes:

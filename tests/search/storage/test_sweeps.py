@@ -27,6 +27,7 @@ def enter(url: str, queue: "multiprocessing.Queue[str]") -> None:
     queue.put(enter_sweep(open_storage(url), trials=5).id)
 
 
+@pytest.mark.slow
 def test_processes_that_enter_one_sweep_at_once_get_the_same(storage_url: str) -> None:
     queue: multiprocessing.Queue[str] = forks.Queue()
     processes = [forks.Process(target=enter, args=(storage_url, queue)) for _ in range(4)]

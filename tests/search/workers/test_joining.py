@@ -266,7 +266,7 @@ def test_a_file_that_leaves_keys_out_goes_on_with_the_sweeps_own_values(
         "budget": {"trials": 2},
     }
     Sweep.from_mapping(own).work()
-    short = {key: own[key] for key in ("sweep", "data", "budget")}
+    short = {key: own[key] for key in ("sweep", "data", "objective", "budget")}
     short["data"] = {"path": content["data"]["path"]}
     short["budget"] = {"trials": 4}
     resumed = create_or_resume(check_sweep(short), RuntimeSettings.from_environment())
