@@ -3,6 +3,8 @@
 import multiprocessing
 from dataclasses import replace
 
+import pytest
+
 from search.storage.records import Budget
 from search.storage.storage import Storage, open_storage
 from tests.search.forked_process import forks
