@@ -7,11 +7,8 @@ Keras and nothing of foldsweep.
 Usage: python -m bench.exported [--json] [--small]
 """
 
-import argparse
-import json
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from bench.cells import load_cells
+from bench.command import Document, run_command
 from bench.document import surroundings
 from bench.equality import lay_out
-from bench.parts import use_shared_weights
-from bench.sizes import FULL, SMALL, Size
+from bench.sizes import SMALL, Size
 from bench.weights import choose_weights
 from bench.what_helps import BACKBONES, COMMON, context_of
 from objectives.fold_heads import predict_with_head
@@ -43,16 +40,13 @@ SHOWN = ("float32_most", "float16_mean", "float16_same_class", "elsewhere_most")
 
 def main() -> None:
     """Train, export, compare, and print what was found."""
-    parser = argparse.ArgumentParser(prog="python -m bench.exported")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--small", action="store_true", help="the same on few images")
-    asked = parser.parse_args()
-    use_shared_weights()
-    with tempfile.TemporaryDirectory(prefix="foldsweep-bench-") as folder:
-        document = measure(SMALL if asked.small else FULL, Path(folder))
+    run_command("bench.exported", measure, as_text)
+
+
+def as_text(document: Document) -> str:
+    """Write the figures of each model as lines."""
     rows = [(one["backbone"], name, one[name]) for one in document["models"] for name in SHOWN]
-    lines = [f"{backbone:20} {name:20} {value:.6f}" for backbone, name, value in rows]
-    print(json.dumps(document, indent=1) if asked.json else "\n".join(lines))
+    return "\n".join(f"{backbone:20} {name:20} {value:.6f}" for backbone, name, value in rows)
 
 
 def measure(size: Size, folder: Path) -> dict[str, Any]:

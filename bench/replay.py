@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from objectives.stopping.early_stopping import Patience
 from search.storage.records import EpochRow, Slot
 from search.storage.slots import Slots
 from spaces.params import TrialParams
@@ -95,13 +96,12 @@ def replay_stopping(curves: Sequence[Curve], patience: int) -> dict[str, Any]:
     }
 
 
-def _stop(scores: npt.NDArray[np.float64], patience: int) -> int:
+def _stop(scores: npt.NDArray[np.float64], epochs: int) -> int:
     """Give the epoch with which a fold stops by itself."""
-    best = 0
-    for epoch in range(1, len(scores)):
-        if scores[epoch] > scores[best]:
-            best = epoch
-        elif epoch - best >= patience:
+    patience = Patience(epochs)
+    for epoch, score in enumerate(scores):
+        patience.note(float(score))
+        if patience.exhausted:
             return epoch
     return len(scores) - 1
 
@@ -118,7 +118,7 @@ def replay_finetuning(heads: Sequence[Slot], tuned: Sequence[Slot]) -> dict[str,
         params, head = TrialParams.of_trial(slot.params or {}), before.get(slot.trial)
         if head is None or head.score is None:
             continue
-        ended = slot.state == "done" and slot.score is not None
+        score = slot.score if slot.state == "done" else None
         rows.append(
             {
                 "trial": slot.trial,
@@ -129,7 +129,7 @@ def replay_finetuning(heads: Sequence[Slot], tuned: Sequence[Slot]) -> dict[str,
                 "rate": params.finetune_learning_rate,
                 "unfrozen": params.finetune_fraction,
                 "head": head.score,
-                "gain": slot.score - head.score if ended and slot.score is not None else None,
+                "gain": None if score is None else score - head.score,
                 "seconds": slot.device_s,
             }
         )

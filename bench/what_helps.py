@@ -1,4 +1,4 @@
-"""Measure what each part of a head trial is worth, out of fold; see docs/what-helps.md.
+"""Measure what each part of a head trial is worth, out of fold; see docs/benchmarks.md.
 
 Every variant differs from its reference in one thing. Both are trained on the same folds of the
 same images, so the gain is paired: image by image, resampled by group. Nothing is chosen here, and
@@ -7,9 +7,6 @@ no image is set aside: each score is that of models that have not seen the image
 Usage: python -m bench.what_helps [--json] [--small]
 """
 
-import argparse
-import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +16,17 @@ from typing import Any
 import numpy as np
 
 from bench.cells import load_cells
+from bench.command import run_command
 from bench.document import surroundings
 from bench.equality import Problem, lay_out
 from bench.goes_on import GoesOn
-from bench.parts import use_shared_weights
 from bench.progress import say
-from bench.sizes import FULL, SMALL, Size
+from bench.sizes import SMALL, Size
 from bench.weights import choose_weights
 from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions
-from objectives.fold_heads import read_heads
+from objectives.fold_heads import Heads, read_heads
 from objectives.networks.extractors import FeatureArray
 from objectives.records import FloatArray, TrialContext
 from objectives.settings import TrainSettings, ValidationSettings
@@ -84,15 +81,7 @@ VARIANTS = (
 
 def main() -> None:
     """Run what the arguments ask for."""
-    parser = argparse.ArgumentParser(prog="python -m bench.what_helps")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--small", action="store_true", help="the same in about a minute")
-    asked = parser.parse_args()
-    use_shared_weights()
-    size = SMALL if asked.small else FULL
-    with tempfile.TemporaryDirectory(prefix="foldsweep-bench-") as folder:
-        document = measure(size, Path(folder))
-    print(json.dumps(document, indent=1) if asked.json else as_table(document["rows"]))
+    run_command("bench.what_helps", measure, lambda document: as_table(document["rows"]))
 
 
 def measure(size: Size, folder: Path) -> dict[str, Any]:
@@ -136,6 +125,7 @@ class Compared:
         self._resamples = draw_resamples(problem.splits.groups[mine], seed=SEED)
         self._replicates: dict[tuple[str, str], Any] = {}
         self._predictions: dict[str, FloatArray] = {}
+        self._heads: dict[str, Heads] = {}
 
     def train(self, variant: Variant, backbone: Mapping[str, Any]) -> None:
         """Train a variant on a backbone; its reference comes before it.
@@ -147,20 +137,20 @@ class Compared:
         params = TrialParams.model_validate({**COMMON, **backbone, **variant.params})
         train_trial(params, context_of(self._problem, variant.train))
         began_s = time.perf_counter()
-        result = train_trial(params, context_of(self._problem, variant.train))
+        context = context_of(self._problem, variant.train)
+        result = train_trial(params, context)
         seconds = time.perf_counter() - began_s
         views = _views(result.oof_clean, result.oof_shifted)
         if variant.name == variant.against:
             self._predictions[params.backbone] = views
+            self._heads[params.backbone] = read_heads(context.checkpoint_folder) or {}
         self._add(params.backbone, variant.name, variant.against, views, seconds)
 
     def turn(self, backbone: Mapping[str, Any]) -> None:
         """Look at each image in eight ways, with the heads of the reference."""
         params = TrialParams.model_validate({**COMMON, **backbone})
         context = context_of(self._problem, {})
-        train_trial(params, context)
-        heads = read_heads(context.checkpoint_folder)
-        assert heads is not None
+        heads = self._heads[params.backbone]
         began_s = time.perf_counter()
         (turned,) = predict_turned([FoldHeads(params, heads)], context)
         seconds = time.perf_counter() - began_s

@@ -70,12 +70,12 @@ def _check_known(space: Space, name: str, image_px: int) -> None:
 
 
 def _check_own(space: Space, name: str, image_px: int, train: TrainSettings) -> None:
-    from objectives.networks.own_backbones import VectorFunction, load_own
+    from objectives.networks.own_backbones import find_function
 
-    own = load_own(name, image_px)
-    if isinstance(own, VectorFunction):
+    function = find_function(name, image_px)
+    if function is not None:
         _refuse_training(space, name, "a function", train)
-        own.probe(image_px)
+        function.probe(image_px)
 
 
 def _check_use_of_embeddings(

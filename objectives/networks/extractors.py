@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from objectives.networks.backbones import build_backbone
 from objectives.networks.frozen_part import frozen_part
-from objectives.networks.own_backbones import VectorFunction, load_own
+from objectives.networks.own_backbones import VectorFunction, find_function
 from objectives.networks.taps import TAPS_VERSION
 from objectives.networks.weights_files import weights_digest
 from objectives.records import FloatArray, ImageArray
@@ -70,10 +70,10 @@ def make_extractor(
     Raises:
         InputError: If the backbone is a function that does not give vectors.
     """
-    own = load_own(backbone, image_px) if is_own(backbone) else None
-    if own is None or isinstance(own, keras.Model):
-        return FeatureExtractor(backbone, weights, image_px, features=features, cut=cut)
-    return FunctionExtractor(own, image_px)
+    function = find_function(backbone, image_px) if is_own(backbone) else None
+    if function is not None:
+        return FunctionExtractor(function, image_px)
+    return FeatureExtractor(backbone, weights, image_px, features=features, cut=cut)
 
 
 class FeatureExtractor:

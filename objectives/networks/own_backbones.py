@@ -77,11 +77,20 @@ def load_own(name: str, image_px: int) -> keras.Model | VectorFunction:
 
 
 @lru_cache
+def find_function(name: str, image_px: int) -> VectorFunction | None:
+    """Give the function that a backbone of the user's is, made once; None for a Keras model.
+
+    Arguments and errors are those of :func:`load_own`.
+    """
+    own = load_own(name, image_px)
+    return own if isinstance(own, VectorFunction) else None
+
+
 def is_network(name: str, image_px: int) -> bool:
     """Say whether a backbone is a Keras network, which can be fine-tuned and exported."""
     if is_embeddings(name):
         return False
-    return not is_own(name) or isinstance(load_own(name, image_px), keras.Model)
+    return not is_own(name) or find_function(name, image_px) is None
 
 
 def open_embeddings(name: str) -> npt.NDArray[Any]:

@@ -153,15 +153,15 @@ class HeadTrainer:
         """Let every head predict its own fold, clean and shifted."""
         rows_of = [self.plan.rows_of(j) for j in range(self.plan.n_folds)]
         views = [view for view in (self.clean, self.shifted) if view is not None]
-        if not any(map(len, rows_of)):
-            n_classes = self.plan.class_weights.shape[1]
-            clean, *shifted = [[np.zeros((0, n_classes), np.float32) for _ in rows_of]] * len(views)
-        else:
+        if any(map(len, rows_of)):
             found = predict_heads(self._stack, [self._blocks(view, rows_of) for view in views])
-            clean, *shifted = [
-                [fold[: len(rows)] for fold, rows in zip(probabilities, rows_of, strict=True)]
-                for probabilities in found
-            ]
+        else:
+            n_classes = self.plan.class_weights.shape[1]
+            found = [np.zeros((len(rows_of), 0, n_classes), np.float32)] * len(views)
+        clean, *shifted = [
+            [fold[: len(rows)] for fold, rows in zip(probabilities, rows_of, strict=True)]
+            for probabilities in found
+        ]
         return clean, shifted[0] if shifted else None
 
     def _blocks(self, view: Any, rows_of: Sequence[np.ndarray]) -> Iterator[Any]:

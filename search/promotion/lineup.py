@@ -108,27 +108,23 @@ def _candidates(
     """Give the trials to choose from, the best first; see that the space has what they name."""
     sweep = opened.file.sweep
     if trial is not None:
-        asked = find_candidate(slots, sweep, trial)
-        opened.space.check_names(asked.params)
-        if not _is_exportable(opened, asked):
-            raise InputError(
-                f"trial {trial} of {sweep} cannot be registered: its backbone "
-                f"{asked.params.backbone!r} is no Keras network, so there is no model to export."
-            )
-        return [asked]
-    finished = finished_candidates(slots, sweep)
+        finished = [find_candidate(slots, sweep, trial)]
+    else:
+        finished = finished_candidates(slots, sweep)
     for candidate in finished:
         opened.space.check_names(candidate.params)
     exportable = [candidate for candidate in finished if _is_exportable(opened, candidate)]
+    best = finished[0]
     if not exportable:
         raise InputError(
-            f"no trial of {sweep} can be registered: their backbones are functions or embeddings "
-            "and no Keras networks, so there is no model to export."
+            f"trial {best.trial} of {sweep} cannot be registered: its backbone "
+            f"{best.params.backbone!r} is no Keras network, so there is no model to export"
+            f"{'.' if trial is not None else ', and so it is with all others.'}"
         )
-    if exportable[0] is not finished[0]:
+    if exportable[0] is not best:
         on_progress(
-            f"trial {finished[0].trial} has the best score and is left out: its backbone "
-            f"{finished[0].params.backbone!r} is no Keras network and cannot be exported"
+            f"trial {best.trial} has the best score and is left out: its backbone "
+            f"{best.params.backbone!r} is no Keras network and cannot be exported"
         )
     return exportable[: 1 if size == "none" else MAX_CANDIDATES]
 

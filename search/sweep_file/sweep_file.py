@@ -17,7 +17,7 @@ from spaces.errors import InputError
 from spaces.narrowing import AUTO, on_base, with_short_policies
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?")
-CODE_PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+CODE_PATTERN = re.compile(r"[\w.]+:\w*")
 OWN_RULES = ("audit", "none")
 # The content of the images is compared by fingerprint, so their path may change; recipes only add
 # points, as `enqueue` does.

@@ -40,6 +40,12 @@ def test_code_that_the_database_alone_names_is_not_imported(
     assert EVIL.partition(":")[0] not in sys.modules
 
 
+@pytest.mark.parametrize("name", ["évil:run", "lab.nets:é", "lab.nets:"])
+def test_whatever_would_be_imported_counts_as_code(content: dict[str, Any], name: str) -> None:
+    file = check_sweep({**content, "space": {"base": "small", "backbone": name}})
+    assert name in file.names_of_code
+
+
 @pytest.mark.slow
 def test_space_is_freed_inside_of_the_home_alone(content: dict[str, Any]) -> None:
     sweep = Sweep.from_mapping({**content, "budget": {"trials": 1}})
