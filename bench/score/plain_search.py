@@ -125,8 +125,9 @@ class PlainSearch:
         return score
 
     def _note_best(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        is_best = trial.state.is_finished() and trial.value is not None
-        if is_best and study.best_trial.number == trial.number:
+        # A pruned trial has a value too, but not a model for each fold.
+        complete = trial.state == optuna.trial.TrialState.COMPLETE
+        if complete and study.best_trial.number == trial.number:
             seconds = time.time() - self._began_s
             files = tuple(str(self._file(trial.number, fold)) for fold in range(self._n_folds))
             about = {"trials": [trial.number], "score": trial.value}

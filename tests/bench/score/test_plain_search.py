@@ -74,6 +74,12 @@ def test_a_trial_that_begins_below_the_others_is_given_up_after_its_first_fold(
     assert states == ["complete", "pruned", "complete", "pruned"]
 
 
+def test_a_first_trial_without_time_for_all_folds_makes_no_candidate(tmp_path: Path) -> None:
+    search = _search(_KnownFolds(iter([0.8])), tmp_path)
+    assert search.run() == []
+    assert [trial["state"] for trial in search.trials()] == ["pruned"]
+
+
 def test_the_best_trial_is_refitted_for_as_long_as_its_folds_found_best(tmp_path: Path) -> None:
     folds = _KnownFolds(iter([0.5, 0.6, 0.7, 0.8, 0.7, 0.75]))
     search = _search(folds, tmp_path)
