@@ -27,7 +27,7 @@ class HoldoutViews:
     shifted: ImageArray | None
     """The images under a fresh draw of the sweep's shift; None where the sweep has none."""
     corruptions: tuple[tuple[str, Corruption], ...]
-    """Name with severity, and what makes it of the images."""
+    """Name, and what makes it of the images."""
 
     def selected(self, images: ImageArray, kind: ScoreKind) -> list[ImageArray]:
         """Give the images as the sweep's score looks at them; robust is the mean of both views."""
@@ -55,7 +55,7 @@ class HoldoutScores:
     clean: Estimate
     shifted: Estimate | None
     corrupted: Estimate
-    """The mean over all corruptions and severities."""
+    """The mean over all corruptions."""
 
     def by_view(self) -> dict[HoldoutView, Estimate | None]:
         """Name the three."""

@@ -104,11 +104,25 @@ def test_the_views_are_a_draw_of_their_own_and_the_whole_suite_of_corruptions(
     assert np.array_equal(views.shifted, again.shifted)
     assert not np.array_equal(views.shifted, other.shifted)
     assert not np.array_equal(views.shifted, data.images[rows])
-    assert len(views.corruptions) == len(CORRUPTIONS) * len(SEVERITIES)
-    name, made = views.corruptions[0]
-    first, severity = name.split(" ")
-    expected = corrupt(data.images[rows], first, int(severity), seed=3)
-    assert np.array_equal(made(data.images[rows]), expected)
+
+
+def test_every_corruption_is_shown_at_all_severities_and_every_image_at_one_of_them(
+    tmp_path: Path,
+) -> None:
+    data, rows = _data(), np.arange(20)
+    views = make_holdout_views(data, rows, ValidationSettings(), seed=3, store=_store(tmp_path))
+    assert [name for name, _ in views.corruptions] == list(CORRUPTIONS)
+    first_severities = []
+    for name, make in views.corruptions:
+        made = make(data.images[rows])
+        at_all = [corrupt(data.images[rows], name, severity, seed=3) for severity in SEVERITIES]
+        found = [
+            [np.array_equal(made[row], at_one[row]) for at_one in at_all].index(True)
+            for row in range(len(rows))
+        ]
+        assert np.bincount(found, minlength=len(SEVERITIES)).min() >= len(rows) // len(SEVERITIES)
+        first_severities.append(found[0])
+    assert set(first_severities) == set(range(len(SEVERITIES)))
 
 
 def test_a_model_that_answers_with_other_classes_is_refused() -> None:
