@@ -10,6 +10,7 @@ import numpy as np
 
 from objectives.data.archive import opened_archive
 from objectives.records import FloatArray
+from objectives.training.standardising import MOST_DEVIATIONS
 from spaces.files import replacing
 
 NAME = "fold_heads.npz"
@@ -59,7 +60,8 @@ def predict_with_head(
     """
     hidden, layers = features, list(head)
     if is_standardised:
-        hidden = hidden * layers.pop(0) + layers.pop(0)
+        moved = hidden * layers.pop(0) + layers.pop(0)
+        hidden = moved.clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
     if len(layers) == 4:
         hidden = np.maximum(hidden @ layers.pop(0) + layers.pop(0), 0.0)
     logits = hidden @ layers[0] + layers[1]

@@ -8,6 +8,7 @@ import numpy as np
 
 from objectives.networks.backbones import build_backbone
 from objectives.networks.frozen_part import frozen_part, trained_part
+from objectives.training.standardising import MOST_DEVIATIONS
 from spaces.params import FeaturesName, TrialParams
 
 
@@ -87,7 +88,7 @@ def _head(
     x = inputs
     if params.features == "deep":
         layers.append(_standardise(width))
-        x = layers[-1](x)
+        x = keras.ops.clip(layers[-1](x), -MOST_DEVIATIONS, MOST_DEVIATIONS)
     if params.dense_units:
         layers.append(keras.layers.Dense(params.dense_units, activation="relu"))
         x = layers[-1](x)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from objectives.records import FloatArray
 from objectives.training.optimizers import zero_slots
+from objectives.training.standardising import MOST_DEVIATIONS
 from spaces.params import OptimizerName, TrialParams
 
 
@@ -99,13 +100,18 @@ def head_logits(
     if standards:
         # Each fold's own standardised copy of the rows costs less than a wide kernel scaled anew
         # in each step and led back through in its gradient.
-        scale, offset = standards
-        hidden = features * scale[:, None, :] + offset[:, None, :]
+        hidden = _standardised(standards, features)
     if len(weights) == 4:
         hidden = tf.nn.relu(_stacked_matmul(hidden, weights[0]) + weights[1][:, None, :])
     if keep is not None:
         hidden = hidden * keep
     return _stacked_matmul(hidden, weights[-2]) + weights[-1][:, None, :]
+
+
+def _standardised(standards: Sequence[Any], features: Any) -> Any:
+    scale, offset = standards
+    moved = features * scale[:, None, :] + offset[:, None, :]
+    return tf.clip_by_value(moved, -MOST_DEVIATIONS, MOST_DEVIATIONS)
 
 
 def _matmul_and_gradient(rows: Any, kernels: Any) -> Any:
@@ -136,31 +142,24 @@ def predict_heads(stack: HeadStack, views: Sequence[Iterator[Any]]) -> list[np.n
     Returns:
         Probabilities of each view's rows, shape ``(k, rows, classes)``.
     """
-    kernels = list(stack.weights)
-    if stack.standards:
-        kernels = _compiled_folding(list(stack.standards), kernels)
+    standards, weights = list(stack.standards), list(stack.weights)
     return [
-        np.concatenate([_compiled_prediction(kernels, block).numpy() for block in blocks], axis=1)
+        np.concatenate(
+            [_compiled_prediction(standards, weights, block).numpy() for block in blocks], axis=1
+        )
         for blocks in views
     ]
 
 
-def _fold_standards_in(standards: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
-    """Give kernels and biases that take features as they are."""
-    scale, offset = standards
-    kernel, bias, *others = weights
-    moved = tf.squeeze(tf.matmul(offset[:, None, :], kernel), 1)
-    return [kernel * scale[:, :, None], bias + moved, *others]
-
-
-def _probabilities(weights: Sequence[Any], features: Any) -> Any:
+def _probabilities(standards: Sequence[Any], weights: Sequence[Any], features: Any) -> Any:
     hidden = tf.cast(features, weights[0].dtype)
+    if standards:
+        hidden = _standardised(standards, hidden)
     if len(weights) == 4:
         hidden = tf.nn.relu(tf.matmul(hidden, weights[0]) + weights[1][:, None, :])
     return tf.nn.softmax(tf.matmul(hidden, weights[-2]) + weights[-1][:, None, :])
 
 
-_compiled_folding = tf.function(_fold_standards_in, reduce_retracing=True, autograph=False)
 _compiled_prediction = tf.function(_probabilities, reduce_retracing=True, autograph=False)
 
 

@@ -14,6 +14,11 @@ SMALLEST_SHARE_OF_MEAN = 2.0**-9
 SMALLEST_SHARE_OF_OTHERS = 1e-3
 """Of the root mean square of all features' standard deviations."""
 
+MOST_DEVIATIONS = 1.0
+"""Beyond which a standardised feature counts no more, in training and ever after: noise that no
+head was trained on moves inner layers by dozens of deviations. Chosen out of fold, see
+docs/benchmarks.md."""
+
 
 def standardise_by_fold(
     views: Sequence[Any], fold_of: npt.NDArray[np.int64], *, n_folds: int
@@ -29,7 +34,8 @@ def standardise_by_fold(
         n_folds: Number of folds, k.
 
     Returns:
-        Scale and offset, each ``(k, width)``: ``features * scale + offset``.
+        Scale and offset, each ``(k, width)``: ``features * scale + offset``, which is then cut off
+        at ``MOST_DEVIATIONS``.
     """
     counts, sums, squares = _moments(views, fold_of, n_folds)
     scales, offsets = [], []

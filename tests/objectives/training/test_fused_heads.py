@@ -12,7 +12,7 @@ from objectives.training.class_balance import balanced_class_weights
 from objectives.training.fused_heads import Steps, train_heads
 from objectives.training.head_stack import HeadForm, HeadStack, dropout_mask, new_heads
 from objectives.training.hyper import hyper_tensors
-from objectives.training.standardising import standardise_by_fold
+from objectives.training.standardising import MOST_DEVIATIONS, standardise_by_fold
 from spaces.params import FeaturesName, TrialParams
 
 N_ROWS, N_FEATURES, N_CLASSES, N_FOLDS, N_EPOCHS = 70, 6, 3, 3, 4
@@ -99,7 +99,7 @@ def _separate_run(
         x = layer(x)
     if params.features == "deep":
         scale, offset, *first = first
-        features = features * scale + offset
+        features = np.clip(features * scale + offset, -MOST_DEVIATIONS, MOST_DEVIATIONS)
     for layer, start in zip(layers, range(0, len(first), 2), strict=True):
         layer.set_weights(first[start : start + 2])
     variables = [variable for layer in layers for variable in layer.trainable_variables]
