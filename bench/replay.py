@@ -1,6 +1,6 @@
 """What stopping, fine-tuning, the race and bursts did in a finished sweep, from what it stored.
 
-Usage: python -m bench.replay SWEEP.yaml, with the home of the environment.
+Usage: python -m bench.replay SWEEP, the name of one in the storage of the environment.
 """
 
 import argparse
@@ -8,7 +8,6 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,16 +25,16 @@ LATE_EPOCHS = 3
 
 
 def main() -> None:
-    """Replay the sweep of a file, and print one JSON document."""
-    from search.joining import join
-    from search.settings import RuntimeSettings
-    from search.sweep_file.sweep_file import load_sweep_file
+    """Replay a sweep from its rows in the storage alone, and print one JSON document."""
+    from search.cli.opening import open_sweep
 
     parser = argparse.ArgumentParser(prog="python -m bench.replay")
-    parser.add_argument("file", type=Path)
-    asked = parser.parse_args()
-    opened = join(load_sweep_file(asked.file), RuntimeSettings.from_environment())
-    print(json.dumps(replay(opened.slots, patience=opened.file.train.patience), indent=1))
+    parser.add_argument("sweep", help="its name")
+    sweep = open_sweep(parser.parse_args().sweep)
+    row = sweep.storage.sweeps.find(sweep.name)
+    assert row is not None, "open_sweep has found it"
+    slots = sweep.storage.slots(row.id)
+    print(json.dumps(replay(slots, patience=sweep.file.train.patience), indent=1))
 
 
 def replay(slots: Slots, *, patience: int) -> dict[str, Any]:
