@@ -60,7 +60,10 @@ class _Chosen:
 
 @dataclass
 class History:
-    """The curves of a trial. ``fold_rows[j]`` are the positions of fold j in the sweep's rows."""
+    """The curves of one phase of a trial.
+
+    ``fold_rows[j]`` are the positions of fold j in the sweep's rows.
+    """
 
     labels: LabelArray
     fold_rows: tuple[np.ndarray, ...]
@@ -112,14 +115,9 @@ class History:
         return [self._chosen[fold].step for fold in range(len(self.fold_rows))]
 
     def refit_epochs(self) -> dict[Stage, int]:
-        """Give the epochs per stage that all folds together choose: how long a refit trains."""
+        """Give the stage and the epochs that all folds together choose: how long a refit trains."""
         best = max(self.epochs, key=lambda record: record.mean)
-        chosen: dict[Stage, int] = {best.stage: best.epoch + 1}
-        if best.stage == "finetune":
-            heads = [record for record in self.epochs if record.stage == "head"]
-            if heads:
-                chosen["head"] = max(heads, key=lambda record: record.mean).epoch + 1
-        return chosen
+        return {best.stage: best.epoch + 1}
 
     def out_of_fold(self, n_classes: int) -> tuple[FloatArray, FloatArray | None]:
         """Assemble the out-of-fold predictions, clean and shifted, at each fold's chosen step."""

@@ -82,18 +82,9 @@ def test_the_robust_score_is_the_mean_of_clean_and_shifted() -> None:
     assert (shifted.argmax(axis=1) == 0).mean() == pytest.approx(0.4)
 
 
-def test_a_refit_takes_the_best_head_epoch_before_the_best_finetuning_epoch() -> None:
+def test_a_refit_trains_for_as_long_as_all_folds_together_were_best() -> None:
     history = _history()
-    _add(history, "head", 0, 3, 3, 3)
-    _add(history, "head", 1, 5, 5, 5)
-    _add(history, "head", 2, 4, 4, 4)
     _add(history, "finetune", 0, 6, 6, 6)
-    _add(history, "finetune", 1, 7, 7, 7)
-    assert history.refit_epochs() == {"head": 2, "finetune": 2}
-
-
-def test_a_refit_skips_finetuning_that_did_not_help() -> None:
-    history = _history()
-    _add(history, "head", 0, 5, 5, 5)
-    _add(history, "finetune", 0, 4, 4, 4)
-    assert history.refit_epochs() == {"head": 1}
+    _add(history, "finetune", 1, 9, 5, 7)
+    _add(history, "finetune", 2, 4, 9, 4)
+    assert history.refit_epochs() == {"finetune": 2}
