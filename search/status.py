@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from objectives.records import Phase
+from objectives.stopping.rung import size_of_top
 from search.storage.records import FINISHED, Budget, Slot, Standing, SweepRow, WorkerRow
 from search.storage.storage import Storage
 from search.storage.workers import gpu_hours, run_hours
@@ -115,7 +116,7 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
         best=leaderboard[0] if leaderboard else None,
         leaderboard=leaderboard,
         workers=[_worker(worker) for worker in live],
-        seconds_left=_seconds_left(slots, standing, live, budget, everyone),
+        seconds_left=_seconds_left(row, slots, standing, live, budget, everyone),
         shared=_shared(slots),
     )
 
@@ -235,26 +236,38 @@ def _budget(
 
 
 def _seconds_left(
+    row: SweepRow,
     slots: Sequence[Slot],
     standing: Standing,
     live: Sequence[WorkerRow],
     budget: Budget,
     everyone: Sequence[WorkerRow],
 ) -> float | None:
-    """Estimate from what phases have taken so far; those that were not begun are not known."""
+    """Estimate from what phases have taken so far; one of which none has ended is not known."""
     if not any(slot.state in FINISHED for slot in slots):
         return None
-    phases: tuple[tuple[Phase, Mapping[str, int]], ...] = (
-        ("head", standing.heads),
-        ("finetune", standing.finetunings),
+    phases: tuple[tuple[Phase, Mapping[str, int], int], ...] = (
+        ("head", standing.heads, 0),
+        ("finetune", standing.finetunings, _finetunings_to_come(standing, row)),
     )
-    left = sum(_phase_s(slots, phase, counts) for phase, counts in phases) / max(1, len(live))
+    left = sum(_phase_s(slots, *phase) for phase in phases) / max(1, len(live))
     if budget.hours is not None:
         left = min(left, max(0.0, budget.hours - run_hours(everyone)) * 3600)
     return left
 
 
-def _phase_s(slots: Sequence[Slot], phase: Phase, counts: Mapping[str, int]) -> float:
+def _finetunings_to_come(standing: Standing, row: SweepRow) -> int:
+    """Expect as many of the heads that are not done to be worthy as of those that are."""
+    if not standing.worthy:
+        return 0
+    heads = standing.heads
+    still = (heads["free"] + heads["running"]) / sum(heads[state] for state in FINISHED)
+    top = stored_file(row).train.finetune_top
+    expected = size_of_top(len(standing.worthy) * (1 + still), top=top)
+    return max(0, expected - len(standing.begun))
+
+
+def _phase_s(slots: Sequence[Slot], phase: Phase, counts: Mapping[str, int], to_come: int) -> float:
     took = [slot.device_s for slot in slots if slot.phase == phase and slot.state in FINISHED]
     # What runs is half done on the average.
-    return sum(took) / max(1, len(took)) * (counts["free"] + counts["running"] / 2)
+    return sum(took) / max(1, len(took)) * (to_come + counts["free"] + counts["running"] / 2)
