@@ -54,7 +54,7 @@ def _run_sweep(
             "validation": {"folds": 3, "shift": "none", "score": "clean", "metric": metric},
             "train": {"head_epochs": 12, "finetune_epochs": 0, "views": 1, "batch_size": 32},
             "space": "tests.search.heads_space:SPACE",
-            "search": {"sampler": "random", "pruner": "none"},
+            "search": {"sampler": "random", "pruner": "none", "seed": 1},
             "budget": {"trials": trials},
         }
     )
