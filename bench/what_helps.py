@@ -23,6 +23,7 @@ from bench.goes_on import GoesOn
 from bench.progress import say
 from bench.sizes import SMALL, Size
 from bench.weights import choose_weights
+from objectives.checkpoints import NoCheckpoints
 from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
 from objectives.evaluation.history import History
 from objectives.evaluation.metrics import score_predictions
@@ -228,7 +229,9 @@ def train_side_by_side(points: Sequence[TrialParams], context: TrialContext) -> 
         n_epochs=n_epochs,
         seed=context.seed,
     )
-    run_stage("head", trainer, history, GoesOn(), n_epochs=n_epochs, patience_epochs=0)
+    run_stage(
+        "head", trainer, history, GoesOn(), NoCheckpoints(), n_epochs=n_epochs, patience_epochs=0
+    )
     return _views(*history.out_of_fold(inputs[0].n_classes))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from objectives.checkpoints import Checkpoints, NoCheckpoints
 from objectives.settings import TrainSettings, ValidationSettings
 from spaces.params import TrialParams
 
@@ -104,6 +105,8 @@ class TrialContext:
     """What the first phase found; None while that is the one to be done."""
     incumbent: Path | None = None
     """Files of the best fine-tuned trial so far, if there is one and they lie on this machine."""
+    checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
+    """Where the phase's state is kept, so that another worker can go on with it."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
+from objectives.checkpoints import NoCheckpoints
 from objectives.evaluation.epoch_predictions import FILE as PREDICTIONS_FILE
 from objectives.evaluation.epoch_predictions import EpochPredictions, load_predictions
 from objectives.evaluation.history import History
@@ -25,8 +26,9 @@ from objectives.records import (
 )
 from objectives.stopping.early_stopping import patience_of
 from objectives.training.compiled_network import CompiledNetwork, kept_network
-from objectives.training.head_stage import Ahead, HeadTrainer, hash_seed
+from objectives.training.head_stage import HeadTrainer, hash_seed
 from objectives.training.network_stage import NetworkTrainer
+from objectives.training.prefetching import Prefetcher
 from objectives.training.raced_stage import Race
 from objectives.training.stages import FoldTrainer, run_stage
 from objectives.trial_artifacts import write_artifacts
@@ -114,8 +116,8 @@ class _Trial:
                 ),
                 load_predictions(self.context.incumbent),
             )
-            ends = race.run(trainer, self.context.reporter, n_epochs=n_epochs)
-        self.stage_s["finetune"] = time.perf_counter() - started
+            ends = race.run(trainer, self.context.reporter, self.context.checkpoints)
+        self._note_seconds("finetune", started)
         if not self.history.epochs:
             return self._given_up()
         result = self._result(stopped=not ends)
@@ -148,16 +150,22 @@ class _Trial:
         found = None if first is None else read_heads(first.folder)
         if found is not None or train.head_epochs == 0:
             return found or {}
-        again = replace(self.context, phase="head", head=None, reporter=_Unheard())
+        again = replace(
+            self.context,
+            phase="head",
+            head=None,
+            reporter=_Unheard(),
+            checkpoints=NoCheckpoints(),
+        )
         return _Trial(self.params, again)._head(train.head_epochs)[1]
 
     def _head(self, n_epochs: int) -> tuple[bool, Heads]:
         clean, shifted = self.inputs.validation_features()
-        with closing(Ahead(self.inputs.features_of_epoch, n_epochs)) as ahead:
+        with Prefetcher(self.inputs.features_of_epoch, n_epochs) as prefetcher:
             trainer = HeadTrainer(
                 self.params,
                 self.inputs.plan,
-                ahead.get,
+                prefetcher.get,
                 clean,
                 shifted,
                 n_epochs=n_epochs,
@@ -186,11 +194,17 @@ class _Trial:
             trainer,
             self.history,
             self.context.reporter,
+            self.context.checkpoints,
             n_epochs=n_epochs,
             patience_epochs=patience_of(self.params.schedule, self.context.train.patience),
         )
-        self.stage_s[stage] = time.perf_counter() - started
+        self._note_seconds(stage, started)
         return goes_on
+
+    def _note_seconds(self, stage: Stage, started: float) -> None:
+        """Note how long a stage took, over all attempts at what went into it."""
+        before_s = self.context.checkpoints.seconds
+        self.stage_s[stage] = before_s + time.perf_counter() - started
 
     def _result(self, *, stopped: bool) -> TrialResult:
         clean, shifted = self.history.out_of_fold(self.inputs.n_classes)
@@ -259,18 +273,19 @@ def network_trainer(
         view = first_view + epoch
         return inputs.images_of_epoch(view) if cut is None else inputs.features_of_epoch(view, cut)
 
-    with closing(Ahead(of_epoch, n_epochs)) as ahead:
+    with Prefetcher(of_epoch, n_epochs) as prefetcher:
         yield NetworkTrainer(
             inputs.params,
             compiled,
             inputs.plan,
-            ahead.get,
+            prefetcher.get,
             clean,
             shifted,
             n_epochs=horizon,
             seed=hash_seed(inputs.context.seed, first_view),
             learning_rate=_stage_learning_rate(inputs.params, stage),
             heads=heads,
+            folder=inputs.context.home,
         )
 
 

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from objectives.checkpoints import Arrays
 from objectives.evaluation.history import FoldOutcome
 from objectives.evaluation.scored_views import scored_views
 from objectives.records import FloatArray, RowArray, View
@@ -37,6 +38,11 @@ class EpochPredictions:
         shape = (n_epochs, n_rows, n_classes)
         return cls({view: np.zeros(shape, np.float16) for view in views})
 
+    @property
+    def n_epochs(self) -> int:
+        """The number of epochs."""
+        return len(self.views["clean"])
+
     def put(self, epoch: int, rows: RowArray, outcome: FoldOutcome) -> None:
         """Take what a fold predicted for its rows after an epoch."""
         self.views["clean"][epoch, rows] = outcome.clean
@@ -51,6 +57,15 @@ class EpochPredictions:
             _widened(clean[epoch, rows]),
             None if shifted is None else _widened(shifted[epoch, rows]),
         )
+
+    def arrays(self, epoch: int) -> Arrays:
+        """Give all predictions of an epoch, for a checkpoint."""
+        return {str(view): table[epoch] for view, table in self.views.items()}
+
+    def restore(self, epoch: int, arrays: Arrays) -> None:
+        """Take what :meth:`arrays` gave."""
+        for view, table in self.views.items():
+            table[epoch] = arrays[view]
 
     def selected(self, epoch: int, rows: RowArray, kind: ScoreKind) -> FloatArray:
         """Give the views that the sweep's score looks at, shape ``(views, rows, classes)``."""

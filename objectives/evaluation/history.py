@@ -7,12 +7,13 @@ grows with one table of them a view, not with epochs.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from objectives.checkpoints import Arrays, Part
 from objectives.evaluation.metrics import score_predictions
 from objectives.evaluation.scored_views import scored_views
 from objectives.records import FloatArray, LabelArray, Stage
@@ -26,6 +27,17 @@ class FoldOutcome:
     loss: float
     clean: FloatArray
     shifted: FloatArray | None
+
+    def arrays(self, prefix: str) -> dict[str, np.ndarray]:
+        """Give it as arrays, for a checkpoint."""
+        arrays = {f"{prefix}loss": np.array(self.loss), f"{prefix}clean": self.clean}
+        return arrays if self.shifted is None else {**arrays, f"{prefix}shifted": self.shifted}
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays, prefix: str) -> "FoldOutcome":
+        """Read what :meth:`arrays` gave."""
+        loss, clean = arrays[f"{prefix}loss"], arrays[f"{prefix}clean"]
+        return cls(float(loss), clean, arrays.get(f"{prefix}shifted"))
 
 
 @dataclass(frozen=True)
@@ -137,17 +149,63 @@ class History:
 
     def curves(self) -> dict[str, Any]:
         """Give the curves as plain lists."""
+        return {
+            "stage": [e.stage for e in self.epochs],
+            "epoch": [e.epoch for e in self.epochs],
+            **self._tables(),
+            "chosen": self.chosen_steps(),
+        }
+
+    def _tables(self) -> dict[str, list[list[float]]]:
+        """Give the numbers of each epoch, ``(epochs, k)``; nan where there is none."""
         n_folds = len(self.fold_rows)
 
         def table(rows: list[Mapping[int, float]]) -> list[list[float]]:
             return [[row.get(j, float("nan")) for j in range(n_folds)] for row in rows]
 
         return {
-            "stage": [e.stage for e in self.epochs],
-            "epoch": [e.epoch for e in self.epochs],
             "score": table([e.scores for e in self.epochs]),
             "clean": table([e.clean for e in self.epochs]),
             "shifted": table([e.shifted for e in self.epochs]),
             "loss": table([e.losses for e in self.epochs]),
-            "chosen": self.chosen_steps(),
         }
+
+    def part(self) -> Part:
+        """Give all epochs, and the predictions that are chosen so far, as part of a state."""
+        return Part(len(self.epochs), self._arrays)
+
+    def _arrays(self) -> Arrays:
+        folds = range(len(self.fold_rows))
+        chosen = [self._chosen[j] for j in folds] if self._chosen else []
+        arrays = {f"epochs/{name}": np.array(table) for name, table in self._tables().items()}
+        arrays["chosen/step"] = np.array([one.step for one in chosen], np.int64)
+        arrays["chosen/by_others"] = np.array([one.by_others for one in chosen])
+        for fold, one in enumerate(chosen):
+            arrays |= one.outcome.arrays(f"chosen/{fold}/")
+        return arrays
+
+    def restore(self, stage: Stage, arrays: Arrays) -> None:
+        """Go on from what :meth:`part` gave, of a phase that has one stage."""
+        self.epochs = [
+            EpochRecord(
+                stage,
+                epoch,
+                *(
+                    _without_nan(arrays[f"epochs/{name}"][epoch])
+                    for name in ("loss", "clean", "shifted", "score")
+                ),
+            )
+            for epoch in range(len(arrays["epochs/score"]))
+        ]
+        self._chosen = {
+            fold: _Chosen(
+                int(step),
+                float(arrays["chosen/by_others"][fold]),
+                FoldOutcome.of_arrays(arrays, f"chosen/{fold}/"),
+            )
+            for fold, step in enumerate(arrays["chosen/step"])
+        }
+
+
+def _without_nan(values: Sequence[float]) -> dict[int, float]:
+    return {j: float(value) for j, value in enumerate(values) if not math.isnan(value)}

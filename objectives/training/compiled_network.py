@@ -22,7 +22,7 @@ from objectives.training.optimizers import clip_by_fold_norm, optimizer_step, ze
 from objectives.training.schedules import learning_rates
 from spaces.params import OptimizerName, TrialParams
 
-State = list[np.ndarray]
+Variables = list[np.ndarray]
 FORM = {"backbone", "weights", "features", "dense_units", "optimizer", "finetune_fraction"}
 """What of a trial's parameters is in the graph; all else are numbers that it reads."""
 
@@ -70,18 +70,18 @@ class CompiledNetwork:
         )
         self._fresh = self.take()
 
-    def fresh(self, head: Sequence[np.ndarray] | None) -> State:
+    def fresh(self, head: Sequence[np.ndarray] | None) -> Variables:
         """Give the state in which the network was built, but for the weights of a given head."""
         self.put(self._fresh)
         if head is not None:
             self.whole.set_head(head)
         return self.take()
 
-    def take(self) -> State:
+    def take(self) -> Variables:
         """Copy the present state."""
         return [variable.numpy() for variable in self._variables()]
 
-    def put(self, state: State) -> None:
+    def put(self, state: Variables) -> None:
         """Go on from a state that was taken."""
         for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)

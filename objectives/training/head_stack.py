@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from objectives.checkpoints import Arrays
 from objectives.records import FloatArray
 from objectives.training.optimizers import zero_slots
 from objectives.training.standardising import MOST_DEVIATIONS
@@ -45,6 +46,31 @@ class HeadStack:
     def weights_of(self, fold: int) -> list[np.ndarray]:
         """Copy the weights of one head: its standards, then kernels and biases."""
         return [tensor[fold].numpy() for tensor in (*self.standards, *self.weights)]
+
+    def arrays(self) -> Arrays:
+        """Copy all tensors."""
+        return {name: tensor.numpy() for name, tensor in self._named()}
+
+    def of_arrays(self, arrays: Arrays) -> "HeadStack":
+        """Give heads of the same form with the tensors that :meth:`arrays` copied."""
+        moved = {name: tf.constant(arrays[name], tensor.dtype) for name, tensor in self._named()}
+        n_standards, n_weights = len(self.standards), len(self.weights)
+        values = list(moved.values())
+        return HeadStack(
+            values[:n_standards],
+            values[n_standards : n_standards + n_weights],
+            values[n_standards + n_weights : -1],
+            values[-1],
+        )
+
+    def _named(self) -> list[tuple[str, Any]]:
+        groups = {"standards": self.standards, "weights": self.weights, "slots": self.slots}
+        named = [
+            (f"{group}/{place}", tensor)
+            for group, tensors in groups.items()
+            for place, tensor in enumerate(tensors)
+        ]
+        return [*named, ("counts", self.counts)]
 
 
 def new_heads(

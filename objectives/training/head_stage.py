@@ -1,22 +1,23 @@
 """The head stage: the backbone frozen, all folds' heads trained at once over stored features."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from objectives.checkpoints import Arrays, Part, State
 from objectives.evaluation.history import FoldOutcome
 from objectives.records import FloatArray
 from objectives.training.batches import shared_batches, trained_by_fold
 from objectives.training.fused_heads import Steps, train_heads
-from objectives.training.head_stack import HeadForm, new_heads, predict_heads
+from objectives.training.head_stack import HeadForm, HeadStack, new_heads, predict_heads
 from objectives.training.hyper import hyper_tensors
 from objectives.training.standardising import standardise_by_fold
 from spaces.params import TrialParams
 
+HEADS = "heads"
 MOST_BYTES = 1 << 26
 """Of features that are copied at a time."""
 FeaturesOfEpoch = Callable[[int], tuple[Any, Any]]
@@ -44,29 +45,13 @@ class FoldPlan:
         return shared_batches(self.fold_of, batch_size=batch_size, n_folds=self.n_folds, seed=seed)
 
 
-class Ahead:
-    """Makes the view of the next epoch while the present one trains: at most one ahead."""
+@dataclass(frozen=True)
+class _Trained:
+    """The heads after some epochs, and what they found in the last of these."""
 
-    def __init__(self, make: Callable[[int], Any], n_epochs: int) -> None:
-        self._make = make
-        self._n_epochs = n_epochs
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="view-ahead")
-        self._next: tuple[int, Future[Any]] | None = None
-
-    def get(self, epoch: int) -> Any:
-        """Give what ``make(epoch)`` makes, and begin with the epoch after it."""
-        if self._next is not None and self._next[0] == epoch:
-            made = self._next[1].result()
-        else:
-            made = self._make(epoch)
-        self._next = None
-        if epoch + 1 < self._n_epochs:
-            self._next = (epoch + 1, self._pool.submit(self._make, epoch + 1))
-        return made
-
-    def close(self) -> None:
-        """Stop after what is being made."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    stack: HeadStack
+    n_epochs: int
+    outcomes: Mapping[int, FoldOutcome]
 
 
 @dataclass
@@ -90,7 +75,7 @@ class HeadTrainer:
     def __post_init__(self) -> None:
         """Standardise the features and draw the first weights."""
         self._form = HeadForm.of(self.params)
-        self._stack = new_heads(
+        stack = new_heads(
             self.params,
             self._standards() if self._form.standardised else (),
             n_folds=self.plan.n_folds,
@@ -99,6 +84,7 @@ class HeadTrainer:
             seed=self.seed,
             dtype=tf.float32,
         )
+        self._trained = _Trained(stack, 0, {})
         self._hyper = hyper_tensors(
             self.params,
             learning_rate=self.params.learning_rate,
@@ -117,20 +103,29 @@ class HeadTrainer:
         return self.plan.batches(self.params.batch_size, hash_seed(self.seed, epoch))
 
     def advance(self, epoch: int) -> dict[int, FoldOutcome]:
-        """Train the heads for one epoch on its view, and predict each fold's validation rows."""
-        self._stack, losses = train_heads(
+        """Train the heads for one epoch on its view, and predict each fold's validation rows.
+
+        Heads that are past it, because they were interrupted right then, say what they found.
+        """
+        if self._trained.n_epochs == epoch:
+            self._trained = self._advanced(epoch)
+        return dict(self._trained.outcomes)
+
+    def _advanced(self, epoch: int) -> _Trained:
+        stack, losses = train_heads(
             self._form,
-            self._stack,
+            self._trained.stack,
             self._steps_of(epoch),
             self._class_terms,
             self._hyper,
             seed=hash_seed(self.seed, epoch),
         )
-        clean, shifted = self._predict()
-        return {
+        clean, shifted = self._predict(stack)
+        outcomes = {
             j: FoldOutcome(float(loss), clean[j], None if shifted is None else shifted[j])
             for j, loss in enumerate(losses)
         }
+        return _Trained(stack, epoch + 1, outcomes)
 
     def _steps_of(self, epoch: int) -> Iterator[Steps]:
         features, labels = self.features_of_epoch(epoch)
@@ -149,12 +144,12 @@ class HeadTrainer:
                 counts[part],
             )
 
-    def _predict(self) -> tuple[list[FloatArray], list[FloatArray] | None]:
+    def _predict(self, stack: HeadStack) -> tuple[list[FloatArray], list[FloatArray] | None]:
         """Let every head predict its own fold, clean and shifted."""
         rows_of = [self.plan.rows_of(j) for j in range(self.plan.n_folds)]
         views = [view for view in (self.clean, self.shifted) if view is not None]
         if any(map(len, rows_of)):
-            found = predict_heads(self._stack, [self._blocks(view, rows_of) for view in views])
+            found = predict_heads(stack, [self._blocks(view, rows_of) for view in views])
         else:
             n_classes = self.plan.class_weights.shape[1]
             found = [np.zeros((len(rows_of), 0, n_classes), np.float32)] * len(views)
@@ -176,11 +171,38 @@ class HeadTrainer:
 
     def remember(self, fold: int) -> None:
         """Keep the present weights of a fold's head as its best."""
-        self._best[fold] = self._stack.weights_of(fold)
+        self._best[fold] = self._trained.stack.weights_of(fold)
 
     def best_heads(self) -> dict[int, list[np.ndarray]]:
         """Give the best weights of each fold's head; see :meth:`HeadStack.weights_of`."""
         return dict(self._best)
+
+    def state(self) -> State:
+        """Give the heads, their optimizers' memory and each fold's best: all change at once."""
+        trained, best = self._trained, self.best_heads()
+
+        def read() -> Arrays:
+            arrays = {**trained.stack.arrays(), "n_epochs": np.array(trained.n_epochs)}
+            for fold, outcome in trained.outcomes.items():
+                arrays |= outcome.arrays(f"outcomes/{fold}/")
+            for fold, weights in best.items():
+                arrays |= {f"best/{fold}/{place}": array for place, array in enumerate(weights)}
+            return arrays
+
+        return {HEADS: Part(trained.n_epochs, read)}
+
+    def restore(self, parts: Mapping[str, Arrays]) -> None:
+        """Go on from what :meth:`state` gave."""
+        arrays = parts[HEADS]
+        folds, n_epochs = range(self.plan.n_folds), int(arrays["n_epochs"])
+        found = {j: FoldOutcome.of_arrays(arrays, f"outcomes/{j}/") for j in folds if n_epochs}
+        self._trained = _Trained(self._trained.stack.of_arrays(arrays), n_epochs, found)
+        n_places = len(self._trained.stack.weights_of(0))
+        self._best = {
+            j: [arrays[f"best/{j}/{place}"] for place in range(n_places)]
+            for j in folds
+            if f"best/{j}/0" in arrays
+        }
 
 
 def hash_seed(seed: int, *parts: int) -> int:

@@ -7,23 +7,52 @@ its share of the epoch and taken out again. So the folds go forward in lockstep 
 order, and the memory on the device is that of a single fold.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from objectives.checkpoints import Arrays, Part, State
 from objectives.evaluation.history import FoldOutcome
 from objectives.records import FloatArray
-from objectives.training.compiled_network import CompiledNetwork
+from objectives.training.compiled_network import CompiledNetwork, Variables
 from objectives.training.head_stage import FoldPlan, hash_seed
 from objectives.training.hyper import hyper_tensors
+from spaces.files import disk_full_is_unavailable
 from spaces.params import TrialParams
 
 ArraysOfEpoch = Callable[[int], tuple[np.ndarray, FloatArray]]
+OUTCOME = "outcome/"
 DROPOUT = 1
 """Tells the seeds of dropout from those of other draws of a fold."""
+LARGEST_IN_MEMORY_BYTES = 1 << 28
+"""Of a fold's variables; five folds of more would not fit into the memory of many a machine."""
 PREDICT_BATCH = 128
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A fold after some epochs, and what it found in the last of these."""
+
+    variables: Variables
+    n_epochs: int
+    outcome: FoldOutcome | None
+
+    def arrays(self) -> Arrays:
+        arrays = {f"variables/{place}": array for place, array in enumerate(self.variables)}
+        outcome = {} if self.outcome is None else self.outcome.arrays(OUTCOME)
+        return {**arrays, **outcome, "n_epochs": np.array(self.n_epochs)}
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays, folder: Path | None) -> "_Trained":
+        n_variables = sum(name.startswith("variables/") for name in arrays)
+        variables = [arrays[f"variables/{place}"] for place in range(n_variables)]
+        n_epochs = int(arrays["n_epochs"])
+        outcome = FoldOutcome.of_arrays(arrays, OUTCOME) if n_epochs else None
+        return cls(_out_of_the_way(variables, folder), n_epochs, outcome)
 
 
 @dataclass
@@ -43,6 +72,8 @@ class NetworkTrainer:
     learning_rate: float
     heads: dict[int, list[np.ndarray]] = field(default_factory=dict)
     """Weights of each fold's head to begin with; empty begins at random."""
+    folder: Path | None = None
+    """Where large states of folds wait; by default in memory."""
 
     def __post_init__(self) -> None:
         """Give every fold its own state."""
@@ -52,7 +83,12 @@ class NetworkTrainer:
             horizon=len(self._batches(0)) * self.n_epochs,
             dtype=tf.float32,
         )
-        self._states = {j: self.compiled.fresh(self.heads.get(j)) for j in range(self.plan.n_folds)}
+        self._folds = {
+            j: _Trained(
+                _out_of_the_way(self.compiled.fresh(self.heads.get(j)), self.folder), 0, None
+            )
+            for j in range(self.plan.n_folds)
+        }
 
     def _batches(self, epoch: int) -> np.ndarray:
         return self.plan.batches(self.params.batch_size, hash_seed(self.seed, epoch))
@@ -63,16 +99,24 @@ class NetworkTrainer:
         Args:
             epoch: The next one of each of them.
             folds: Which; None trains all. No fold knows of the others, so it ends where it ends
-                whichever train with it.
+                whichever train with it. One that is past the epoch, because it was interrupted in
+                it after that fold, says what it found.
         """
-        arrays, labels = self.arrays_of_epoch(epoch)
-        outcomes: dict[int, FoldOutcome] = {}
-        for fold in range(self.plan.n_folds) if folds is None else folds:
-            self.compiled.put(self._states[fold])
-            loss = self._train_fold(epoch, fold, arrays, labels)
-            outcomes[fold] = self._outcome(fold, loss)
-            self._states[fold] = self.compiled.take()
-        return outcomes
+        wanted = range(self.plan.n_folds) if folds is None else folds
+        behind = [fold for fold in wanted if self._folds[fold].n_epochs == epoch]
+        if behind:
+            arrays, labels = self.arrays_of_epoch(epoch)
+            for fold in behind:
+                self._folds[fold] = self._advanced(epoch, fold, arrays, labels)
+        found = {fold: self._folds[fold].outcome for fold in wanted}
+        return {fold: outcome for fold, outcome in found.items() if outcome is not None}
+
+    def _advanced(self, epoch: int, fold: int, arrays: np.ndarray, labels: FloatArray) -> _Trained:
+        self.compiled.put(self._folds[fold].variables)
+        loss = self._train_fold(epoch, fold, arrays, labels)
+        outcome = self._outcome(fold, loss)
+        variables = _out_of_the_way(self.compiled.take(), self.folder)
+        return _Trained(variables, epoch + 1, outcome)
 
     def _train_fold(self, epoch: int, fold: int, arrays: np.ndarray, labels: FloatArray) -> float:
         total, seen = 0.0, 0
@@ -117,4 +161,43 @@ class NetworkTrainer:
 
     def load(self, fold: int) -> None:
         """Put a fold's present state into the network: what a refit ends with."""
-        self.compiled.put(self._states[fold])
+        self.compiled.put(self._folds[fold].variables)
+
+    def state(self) -> State:
+        """Give each fold's variables, what its optimizer remembers, and what it last found."""
+        return {
+            _part_name(fold): Part(trained.n_epochs, trained.arrays)
+            for fold, trained in self._folds.items()
+        }
+
+    def restore(self, parts: Mapping[str, Arrays]) -> None:
+        """Go on from what :meth:`state` gave; a fold of which nothing was kept is as it is."""
+        for fold in self._folds:
+            arrays = parts.get(_part_name(fold))
+            if arrays is not None:
+                self._folds[fold] = _Trained.of_arrays(arrays, self.folder)
+
+
+def _part_name(fold: int) -> str:
+    return f"fold-{fold}"
+
+
+def _out_of_the_way(variables: Variables, folder: Path | None) -> Variables:
+    """Map large states from a file without a name, which goes with the last reference to it."""
+    if folder is None or sum(array.nbytes for array in variables) <= LARGEST_IN_MEMORY_BYTES:
+        return variables
+    with (
+        tempfile.TemporaryFile(dir=folder) as file,
+        disk_full_is_unavailable(f"the state of a fold is put aside in {folder}"),
+    ):
+        mapped = []
+        for array in variables:
+            place = file.tell()
+            file.write(np.ascontiguousarray(array).data)
+            file.write(bytes(-file.tell() % np.dtype(np.float64).alignment))
+            mapped.append((place, array))
+        file.flush()
+        return [
+            np.memmap(file, array.dtype, "r", offset=place, shape=array.shape)
+            for place, array in mapped
+        ]

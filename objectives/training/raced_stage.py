@@ -5,11 +5,13 @@ patience: every fold runs to the same horizon, and the epoch is chosen once all 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
+from objectives.checkpoints import Arrays, Checkpoints, Part, State, kept_when_interrupted
 from objectives.evaluation.epoch_predictions import EpochPredictions
 from objectives.evaluation.history import FoldOutcome, History
 from objectives.records import Reporter, RowArray, Stage
@@ -23,11 +25,25 @@ class StepwiseTrainer(Protocol):
     """Trains some folds of a trial on their own."""
 
     def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
-        """Train folds for their next epoch and predict their validation rows."""
+        """Train folds for their next epoch and predict their validation rows.
+
+        Of what it was interrupted in, nothing is trained twice.
+        """
+        ...
+
+    def state(self) -> State:
+        """Give all that training goes on from."""
+        ...
+
+    def restore(self, parts: Mapping[str, Arrays]) -> None:
+        """Go on from the arrays of what :meth:`state` gave."""
         ...
 
 
-@dataclass(frozen=True)
+RACE = "race"
+
+
+@dataclass
 class Race:
     """A trial on its way through fine-tuning, and whom it runs against."""
 
@@ -40,14 +56,26 @@ class Race:
     incumbent: EpochPredictions | None
     """Of the best fine-tuned trial; without one every trial has a chance."""
 
-    def run(self, trainer: StepwiseTrainer, reporter: Reporter, *, n_epochs: int) -> bool:
+    _losses: np.ndarray = field(init=False, repr=False)
+    """By epoch and fold; nan where the fold has not run."""
+    _n_begun: int = field(init=False, default=0)
+    """Steps that were begun: what was decided before them stays."""
+
+    def __post_init__(self) -> None:
+        """No fold has run yet."""
+        shape = (self.predictions.n_epochs, len(self.history.fold_rows))
+        self._losses = np.full(shape, np.nan)
+
+    def run(self, trainer: StepwiseTrainer, reporter: Reporter, checkpoints: Checkpoints) -> bool:
         """Train the folds step by step, as long as the trial has a chance.
+
+        Every fold trains for all epochs. What an earlier attempt has kept is reported, not trained.
 
         Args:
             trainer: What trains.
             reporter: Hears the scores of a step's folds after each epoch, and in the last step
                 those of all folds.
-            n_epochs: At least 1; every fold trains for all of them.
+            checkpoints: Where the state is kept.
 
         Returns:
             False if the trial was given up, by the race or by the reporter: the history then has
@@ -56,32 +84,64 @@ class Race:
         Raises:
             TrialError: If a loss is not a number.
         """
-        n_folds = len(self.history.fold_rows)
-        losses = np.full((n_epochs, n_folds), np.nan)
-        for folds in race_steps(n_folds):
-            if folds.start and not self._has_a_chance(folds.start):
-                return False
-            for epoch in range(n_epochs):
-                self._advance(trainer, epoch, folds, losses[epoch])
-                if not reporter.report(STAGE, epoch, self._scores(epoch, folds, losses[epoch])):
+        kept = checkpoints.load(STAGE)
+        if kept is not None:
+            trainer.restore(kept)
+            self._restore(kept)
+
+        def state() -> State:
+            return {**trainer.state(), **self._state()}
+
+        for number, folds in enumerate(race_steps(self._losses.shape[1])):
+            if number == self._n_begun:
+                if folds.start and not self._has_a_chance(folds.start):
                     return False
+                self._n_begun += 1
+            for epoch in range(self.predictions.n_epochs):
+                is_new = bool(np.isnan(self._losses[epoch, folds.start : folds.stop]).any())
+                if is_new:
+                    with kept_when_interrupted(checkpoints, STAGE, epoch, state):
+                        outcomes = trainer.advance(epoch, folds)
+                    self._take(epoch, outcomes)
+                if not reporter.report(STAGE, epoch, self._scores(epoch, folds)):
+                    return False
+                if is_new:
+                    checkpoints.save(STAGE, epoch, state())
         return True
 
-    def _advance(
-        self, trainer: StepwiseTrainer, epoch: int, folds: range, losses: np.ndarray
-    ) -> None:
-        for fold, outcome in trainer.advance(epoch, folds).items():
+    def _take(self, epoch: int, outcomes: Mapping[int, FoldOutcome]) -> None:
+        for fold, outcome in outcomes.items():
             what = f"the loss of fold {fold} in epoch {epoch + 1} of {STAGE}"
             refuse_divergence(outcome.loss, what)
-            losses[fold] = outcome.loss
             self.predictions.put(epoch, self.history.fold_rows[fold], outcome)
+        for fold, outcome in outcomes.items():
+            self._losses[epoch, fold] = outcome.loss
 
-    def _scores(self, epoch: int, folds: range, losses: np.ndarray) -> Mapping[int, float]:
+    def _state(self) -> State:
+        n_run = np.isfinite(self._losses).sum(axis=1)
+        arrays = {"losses": self._losses, "n_begun": np.array(self._n_begun)}
+        return {
+            RACE: Part(int(n_run.sum()) + self._n_begun, lambda: arrays),
+            **{
+                _epoch_part(epoch): Part(int(n_folds), partial(self.predictions.arrays, epoch))
+                for epoch, n_folds in enumerate(n_run)
+                if n_folds
+            },
+        }
+
+    def _restore(self, parts: Mapping[str, Arrays]) -> None:
+        self._losses = np.array(parts[RACE]["losses"])
+        self._n_begun = int(parts[RACE]["n_begun"])
+        for epoch in range(self.predictions.n_epochs):
+            if _epoch_part(epoch) in parts:
+                self.predictions.restore(epoch, parts[_epoch_part(epoch)])
+
+    def _scores(self, epoch: int, folds: range) -> Mapping[int, float]:
         """Score the folds of a step; once all have run an epoch, it is one of the history."""
         all_folds = self.history.fold_rows
         is_last = folds.stop == len(all_folds)
         outcomes = {
-            j: self.predictions.outcome(epoch, all_folds[j], float(losses[j]))
+            j: self.predictions.outcome(epoch, all_folds[j], float(self._losses[epoch, j]))
             for j in (range(folds.stop) if is_last else folds)
         }
         if is_last:
@@ -100,3 +160,7 @@ class Race:
             incumbent.selected(-1, rows, settings.score),
         )
         return leaves_a_chance(pairing, settings.metric)
+
+
+def _epoch_part(epoch: int) -> str:
+    return f"epoch-{epoch}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from objectives.checkpoints import Arrays, NoCheckpoints, State
 from objectives.evaluation.epoch_predictions import EpochPredictions
 from objectives.evaluation.history import FoldOutcome, History
 from objectives.records import Stage
@@ -29,6 +30,12 @@ class PredictingTrainer:
     def advance(self, epoch: int, folds: Sequence[int]) -> dict[int, FoldOutcome]:
         self.calls.append((epoch, list(folds)))
         return {j: _outcome(self._right[j][epoch], self._loss) for j in folds}
+
+    def state(self) -> State:
+        return {}
+
+    def restore(self, parts: Mapping[str, Arrays]) -> None:
+        pass
 
 
 def _outcome(share_right: float, loss: float = 0.5) -> FoldOutcome:
@@ -87,7 +94,7 @@ def _steps(n_steps: int) -> list[tuple[int, list[int]]]:
 
 def test_one_fold_runs_to_the_end_then_one_more_then_all_others() -> None:
     trainer, reporter = PredictingTrainer(_steady(0.8)), ListeningReporter()
-    assert _race(None).run(trainer, reporter, n_epochs=N_EPOCHS)
+    assert _race(None).run(trainer, reporter, NoCheckpoints())
     assert trainer.calls == _steps(3)
     heard = [(epoch, sorted(values)) for _, epoch, values in reporter.heard]
     # The last step is told beside the folds before it: only then has the epoch a score of all.
@@ -102,7 +109,7 @@ def test_the_epoch_is_chosen_by_all_folds_as_if_they_had_run_together() -> None:
     for epoch in range(N_EPOCHS):
         together.add("finetune", epoch, {j: _outcome(right[j][epoch]) for j in EVERYONE})
     race = _race(None)
-    race.run(PredictingTrainer(right), ListeningReporter(), n_epochs=N_EPOCHS)
+    race.run(PredictingTrainer(right), ListeningReporter(), NoCheckpoints())
     # By hand: without fold 0 the means are 0.567, 0.8, 0.8; without 1 0.7, 0.733, 0.7; ...
     assert race.history.chosen_steps() == [1, 1, 2, 2]
     assert race.history.chosen_steps() == together.chosen_steps()
@@ -124,7 +131,7 @@ def test_a_trial_without_a_chance_is_given_up_between_the_steps(
 ) -> None:
     trainer = PredictingTrainer({j: [share] * N_EPOCHS for j, share in right.items()})
     race = _race(_predictions(0.9))
-    goes_on = race.run(trainer, ListeningReporter(), n_epochs=N_EPOCHS)
+    goes_on = race.run(trainer, ListeningReporter(), NoCheckpoints())
     assert trainer.calls == _steps(n_steps)
     assert goes_on == (n_steps == 3)
     assert len(race.history.epochs) == (N_EPOCHS if goes_on else 0)
@@ -133,13 +140,13 @@ def test_a_trial_without_a_chance_is_given_up_between_the_steps(
 def test_there_is_no_race_against_predictions_of_other_settings() -> None:
     trainer = PredictingTrainer(_steady(0.1))
     race = _race(_predictions(0.9, n_epochs=N_EPOCHS + 1))
-    assert race.run(trainer, ListeningReporter(), n_epochs=N_EPOCHS)
+    assert race.run(trainer, ListeningReporter(), NoCheckpoints())
 
 
 def test_the_reporter_ends_it_within_a_fold() -> None:
     trainer = PredictingTrainer(_steady(0.8))
     race = _race(None)
-    assert not race.run(trainer, ListeningReporter(end_after=2), n_epochs=N_EPOCHS)
+    assert not race.run(trainer, ListeningReporter(end_after=2), NoCheckpoints())
     assert trainer.calls == [(0, [0]), (1, [0])]
     assert race.history.epochs == []
 
@@ -147,7 +154,7 @@ def test_the_reporter_ends_it_within_a_fold() -> None:
 def test_epochs_that_all_folds_ran_before_the_reporter_ended_it_are_scored() -> None:
     race = _race(None)
     reporter = ListeningReporter(end_after=2 * N_EPOCHS + 2)
-    assert not race.run(PredictingTrainer(_steady(0.8)), reporter, n_epochs=N_EPOCHS)
+    assert not race.run(PredictingTrainer(_steady(0.8)), reporter, NoCheckpoints())
     assert [record.epoch for record in race.history.epochs] == [0, 1]
     assert race.history.fold_scores() == pytest.approx([0.8] * N_FOLDS)
 
@@ -155,4 +162,4 @@ def test_epochs_that_all_folds_ran_before_the_reporter_ended_it_are_scored() -> 
 def test_a_loss_that_is_not_a_number_is_refused_with_its_fold_and_epoch() -> None:
     trainer = PredictingTrainer(_steady(0.8), loss=float("nan"))
     with pytest.raises(TrialError, match="the loss of fold 0 in epoch 1 of finetune"):
-        _race(None).run(trainer, ListeningReporter(), n_epochs=N_EPOCHS)
+        _race(None).run(trainer, ListeningReporter(), NoCheckpoints())
