@@ -71,11 +71,11 @@ def kept_when_interrupted(
     Args:
         checkpoints: Where.
         stage: The stage.
-        epoch: The one that the block trains.
-        state: Gives the state; called in the middle of the block.
+        epoch: The last one that has ended; -1 for none.
+        state: Gives the state; called wherever the block is.
     """
     try:
         yield
     except KeyboardInterrupt:
-        checkpoints.save(stage, epoch - 1, state(), is_last=True)
+        checkpoints.save(stage, epoch, state(), is_last=True)
         raise

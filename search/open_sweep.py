@@ -1,6 +1,7 @@
 """A sweep that exists, and all that its workers and its promotion need."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,10 @@ from mlruns_config.dataset import DatasetInfo
 from mlruns_config.description.origin import Origin
 from mlruns_config.settings import TrackingSettings
 from objectives.records import Phase, Reporter, TrialContext, TrialHead
+from search.checkpoints.blobs import Blobs
 from search.preparation import Prepared
 from search.settings import RuntimeSettings
+from search.storage.checkpoints import StoredCheckpoints
 from search.storage.records import Slot, SweepRow
 from search.storage.slots import Slots
 from search.storage.storage import Storage
@@ -45,6 +48,16 @@ class OpenSweep:
     def slots(self) -> Slots:
         """The sweep's slots."""
         return self.storage.slots(self.row.id)
+
+    @property
+    def checkpoints(self) -> StoredCheckpoints:
+        """The sweep's checkpoints."""
+        return self.storage.checkpoints(self.row.id)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Where this machine finds and leaves the large parts of checkpoints."""
+        return Blobs(self.settings.checkpoints)
 
     @property
     def workers(self) -> Workers:
@@ -110,7 +123,15 @@ class OpenSweep:
             slot: The phase's.
             reporter: Hears how it goes.
         """
-        context = self.context(self.trial_folder(slot), reporter)
+        from search.checkpoints.keeper import TrialCheckpoints
+
+        settings = self.settings
+        context = replace(
+            self.context(self.trial_folder(slot), reporter),
+            checkpoints=TrialCheckpoints(
+                self.checkpoints, slot, self.blobs, every_s=settings.checkpoint_s
+            ),
+        )
         if slot.phase == "head":
             return context
         found = self.slots.one(slot.number)

@@ -16,6 +16,10 @@ def _sqlite_in_home(validated: dict[str, Any]) -> str:
     return f"sqlite:///{quote(str(validated['home']))}/foldsweep.db"
 
 
+def _folder_in_home(validated: dict[str, Any]) -> str:
+    return f"{validated['home']}/checkpoints"
+
+
 class RuntimeSettings(EnvironmentSettings):
     """What a machine sets, whatever the sweep; what is not given comes from the environment."""
 
@@ -35,6 +39,14 @@ class RuntimeSettings(EnvironmentSettings):
         default=60.0, gt=0, le=60, validation_alias="FOLDSWEEP_LEASE_S"
     )
     """For how long a worker that shows no sign of life keeps its trial."""
+    checkpoints: Annotated[str, UNSET_IF_BLANK] = Field(
+        default_factory=_folder_in_home, validation_alias="FOLDSWEEP_CHECKPOINTS"
+    )
+    """A folder, or a URL of fsspec: the states of trials that are too large for the database."""
+    checkpoint_s: Annotated[float, UNSET_IF_BLANK] = Field(
+        default=30.0, ge=0, allow_inf_nan=False, validation_alias="FOLDSWEEP_CHECKPOINT_S"
+    )
+    """Seconds of training after which the state of a trial is kept again, at an epoch's end."""
     visible_gpus: str | None = Field(default=None, validation_alias="CUDA_VISIBLE_DEVICES")
     """As it was set; None leaves all GPUs visible, and blank hides them."""
 

@@ -225,6 +225,7 @@ def _shared(slots: Sequence[Slot]) -> dict[str, dict[str, int]]:
 def _budget(
     budget: Budget, counts: Mapping[str, int], everyone: Sequence[WorkerRow]
 ) -> dict[str, float | int | None]:
+    price = budget.gpu_hour_price
     return {
         "trials": sum(counts.values()),
         "trials_used": sum(counts[state] for state in FINISHED),
@@ -232,6 +233,8 @@ def _budget(
         "hours_used": run_hours(everyone),
         "gpu_hours": budget.gpu_hours,
         "gpu_hours_used": gpu_hours(everyone),
+        "money": budget.money,
+        "money_used": price and price * gpu_hours(everyone),
     }
 
 

@@ -189,6 +189,8 @@ class Sweep:
         trials: int | None = None,
         hours: float | None = None,
         gpu_hours: float | None = None,
+        money: float | None = None,
+        gpu_hour_price: float | None = None,
     ) -> "Budget":
         """Change what a sweep may use, also while workers run; what is None stays as it is.
 
@@ -205,13 +207,21 @@ class Sweep:
         from search.sweep_file.file_errors import as_input_error
         from search.sweep_file.sections import BudgetSettings
 
-        wanted = {"trials": trials, "hours": hours, "gpu_hours": gpu_hours}
+        wanted = {
+            "trials": trials,
+            "hours": hours,
+            "gpu_hours": gpu_hours,
+            "money": money,
+            "gpu_hour_price": gpu_hour_price,
+        }
         changes = {name: value for name, value in wanted.items() if value is not None}
+        row = self._row()
         try:
-            limits = BudgetSettings.model_validate(changes).model_dump(exclude_unset=True)
+            settings = BudgetSettings.model_validate({**vars(row.budget), **changes})
         except ValidationError as error:
             raise as_input_error(error, BudgetSettings, "the budget") from error
-        budget = self.storage.sweeps.change_budget(self._row().id, limits)
+        limits = settings.model_dump(include=set(changes))
+        budget = self.storage.sweeps.change_budget(row.id, limits)
         self.file = self.file.model_copy(update={"budget": BudgetSettings(**vars(budget))})
         return budget
 

@@ -100,13 +100,15 @@ class Race:
             for epoch in range(self.predictions.n_epochs):
                 is_new = bool(np.isnan(self._losses[epoch, folds.start : folds.stop]).any())
                 if is_new:
-                    with kept_when_interrupted(checkpoints, STAGE, epoch, state):
+                    with kept_when_interrupted(checkpoints, STAGE, epoch - 1, state):
                         outcomes = trainer.advance(epoch, folds)
                     self._take(epoch, outcomes)
-                if not reporter.report(STAGE, epoch, self._scores(epoch, folds)):
-                    return False
-                if is_new:
-                    checkpoints.save(STAGE, epoch, state())
+                scores = self._scores(epoch, folds)
+                with kept_when_interrupted(checkpoints, STAGE, epoch, state):
+                    if not reporter.report(STAGE, epoch, scores):
+                        return False
+                    if is_new:
+                        checkpoints.save(STAGE, epoch, state())
         return True
 
     def _take(self, epoch: int, outcomes: Mapping[int, FoldOutcome]) -> None:

@@ -82,7 +82,7 @@ def run_stage(
     for epoch in range(len(history.epochs), n_epochs):
         if patience.exhausted:
             break
-        with kept_when_interrupted(checkpoints, stage, epoch, state):
+        with kept_when_interrupted(checkpoints, stage, epoch - 1, state):
             outcomes = trainer.advance(epoch)
         for fold, outcome in outcomes.items():
             what = f"the loss of fold {fold} in epoch {epoch + 1} of {stage}"
@@ -91,7 +91,8 @@ def run_stage(
         for fold in history.chosen_at_last():
             trainer.remember(fold)
         patience.note(record.mean)
-        if not reporter.report(stage, epoch, record.scores):
-            return False
-        checkpoints.save(stage, epoch, state())
+        with kept_when_interrupted(checkpoints, stage, epoch, state):
+            if not reporter.report(stage, epoch, record.scores):
+                return False
+            checkpoints.save(stage, epoch, state())
     return True

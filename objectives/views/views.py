@@ -211,6 +211,7 @@ class Views:
         executor = ThreadPoolExecutor(self._threads, thread_name_prefix="view")
         ahead: deque[Future[tuple[ImageArray, FloatArray]]] = deque()
         submitted = iter(range(len(starts)))
+        waits = True
         try:
             for start in starts:
                 while len(ahead) < self._threads + _SHARDS_AHEAD:
@@ -219,8 +220,12 @@ class Views:
                         break
                     ahead.append(executor.submit(renderer.shard, number))
                 yield Shard(start, *ahead.popleft().result())
+        except KeyboardInterrupt:
+            # Whoever was interrupted in here has seconds, and a shard may take longer.
+            waits = False
+            raise
         finally:
-            executor.shutdown(cancel_futures=True)
+            executor.shutdown(wait=waits, cancel_futures=True)
 
     def _unstored(self, key: ViewKey) -> View:
         spare_bytes = psutil.virtual_memory().available * _MEMORY_SHARE_OF_UNSTORED

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.option("--trials", type=int, metavar="N", help="Trials in all.")
 @click.option("--hours", type=float, metavar="H", help="Hours in which a worker runs, in all.")
 @click.option("--gpu-hours", type=float, metavar="G", help="Hours times GPUs, in all.")
+@click.option("--money", type=float, metavar="M", help="What all GPUs may cost, in all.")
+@click.option("--gpu-hour-price", type=float, metavar="P", help="What an hour of one GPU costs.")
 @json_option
-def command(
-    sweep: str, trials: int | None, hours: float | None, gpu_hours: float | None, as_json: bool
-) -> None:
+def command(sweep: str, as_json: bool, **limits: float | None) -> None:
     """Show or change the budget of a sweep, also while workers run.
 
     SWEEP is the sweep's name. A limit that is not given stays as it is. Workers that run hear of
@@ -27,8 +27,8 @@ def command(
     """
     with quiet_stdout():
         opened = open_sweep(sweep)
-        if (trials, hours, gpu_hours) != (None, None, None):
-            opened.change_budget(trials=trials, hours=hours, gpu_hours=gpu_hours)
+        if any(limit is not None for limit in limits.values()):
+            opened.change_budget(**limits)  # type: ignore[arg-type]
         status = opened.status()
     if as_json:
         print_json({"sweep": status.sweep, "state": status.state, **status.budget})
@@ -44,4 +44,6 @@ def _lines(sweep: str, state: str, budget: "Mapping[str, Any]") -> list[str]:
         lines.append(
             f"{used} {unit} used, no limit" if limit is None else f"{used} of {limit:g} {unit} used"
         )
+    if budget["money"] is not None:
+        lines.append(f"{budget['money_used']:.2f} of {budget['money']:g} spent on GPUs")
     return lines

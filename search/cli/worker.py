@@ -22,5 +22,10 @@ def command(file: Path, data: Path | None, data_option: Path | None) -> None:
 
     sweep = Sweep.from_yaml(file, data=data_path)
     click.echo(f"Joining {sweep.name}; Ctrl-C gives the trial at hand to another worker.", err=True)
-    sweep.work()
+    try:
+        sweep.work()
+    except KeyboardInterrupt:
+        from search.workers.interruption import leave_interrupted
+
+        leave_interrupted()
     click.echo(f"Nothing is left to do in {sweep.name}.", err=True)

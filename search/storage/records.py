@@ -22,6 +22,15 @@ class Budget:
     trials: int
     hours: float | None = None
     gpu_hours: float | None = None
+    money: float | None = None
+    gpu_hour_price: float | None = None
+    """What an hour of one GPU costs, in the currency of ``money``."""
+
+    @property
+    def most_gpu_hours(self) -> float | None:
+        """The lower of the limits that come to GPU hours; None without one."""
+        paid = self.money / self.gpu_hour_price if self.money and self.gpu_hour_price else None
+        return min((hours for hours in (self.gpu_hours, paid) if hours is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -39,13 +48,18 @@ class SweepRow:
     trials: int
     hours: float | None
     gpu_hours: float | None
+    money: float | None
+    gpu_hour_price: float | None
+    stop: int
+    """Whether its workers are asked to stop: 1 in good order, 2 at once."""
     created_at: float
     resumed_at: float
 
     @property
     def budget(self) -> Budget:
         """The present budget, whatever the file says."""
-        return Budget(self.trials, self.hours, self.gpu_hours)
+        limits = (self.hours, self.gpu_hours, self.money, self.gpu_hour_price)
+        return Budget(self.trials, *limits)
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,8 @@ class Slot:
     fails."""
     losses: int
     """Attempts whose worker died or crashed."""
+    in_vain: int
+    """Those of them since a state was last kept: a trial that comes forward is not given up."""
     trial: int | None
     """Optuna's number in the study of heads, which people see."""
     study_trial: int | None
@@ -120,6 +136,24 @@ class EpochRow:
     scores: Mapping[str, float]
     mean: float
     recorded_ms: int
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """A part of the state of a phase; its arrays are in ``content`` or lie at ``uri``."""
+
+    part: str
+    stage: str
+    epoch: int
+    """The last one that is in it."""
+    version: int
+    """Equal versions of a part are equal arrays."""
+    seconds: float
+    """How long it took to come so far, over all attempts."""
+    sha256: str
+    n_bytes: int
+    uri: str | None = None
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)

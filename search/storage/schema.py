@@ -11,7 +11,7 @@ from spaces.errors import InputError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest migration in `search/storage/migrations/versions`."""
 VERSION_TABLE = "foldsweep_schema"
 _MIGRATIONS = Path(__file__).with_name("migrations")

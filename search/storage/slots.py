@@ -7,13 +7,14 @@ from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, selec
 from sqlalchemy.exc import IntegrityError
 
 from objectives.records import Phase
+from search.storage.checkpoints import drop_states
 from search.storage.columns import now_s
 from search.storage.database import Database
+from search.storage.fence import held, lock_held, lost, this_slot
 from search.storage.records import (
     FINISHED,
     EpochRow,
     Slot,
-    SlotLostError,
     SlotState,
     Standing,
     WorkerRow,
@@ -142,8 +143,8 @@ class Slots:
         return self._database.write(take)
 
     def _held_by(self, connection: Connection, worker_id: str) -> Slot | None:
-        held = (self._mine, slots.c.state == "running", slots.c.worker_id == worker_id)
-        row = connection.execute(select(slots).where(*held)).one_or_none()
+        running = (self._mine, slots.c.state == "running", slots.c.worker_id == worker_id)
+        row = connection.execute(select(slots).where(*running)).one_or_none()
         return None if row is None else Slot(**row._mapping)
 
     def _take(self, connection: Connection, worker_id: str, phase: Phase) -> Slot | None:
@@ -209,11 +210,11 @@ class Slots:
     def check_held(self, slot: Slot) -> None:
         """Raise SlotLostError if another worker has taken the slot over."""
         if not self.is_held(slot):
-            raise _lost(slot)
+            raise lost(slot)
 
     def is_held(self, slot: Slot) -> bool:
         """Say whether the slot still is this attempt's."""
-        query = select(slots.c.number).where(self._held(slot))
+        query = select(slots.c.number).where(held(slot))
         return self._database.read(lambda connection: connection.scalar(query)) is not None
 
     def record_epoch(
@@ -254,7 +255,7 @@ class Slots:
         this = [epochs.c[name] == value for name, value in key.items()]
 
         def record(connection: Connection) -> tuple[EpochRow, bool]:
-            self._lock_held(connection, slot)
+            lock_held(connection, slot)
             row = connection.execute(select(epochs).where(*this)).one_or_none()
             if row is not None:
                 found = EpochRow(**row._mapping)
@@ -292,13 +293,14 @@ class Slots:
         def end(connection: Connection) -> Slot:
             written = connection.execute(
                 update(slots)
-                .where(self._held(slot))
+                .where(held(slot))
                 .values(state=state, ended_at=now_s(), device_s=_device_s(), **outcome)
             )
             found = Slot(**connection.execute(select(slots).where(this)).one()._mapping)
             # Done already, if the database could not say so the first time.
             if written.rowcount == 0 and (found.attempt, found.state) != (slot.attempt, state):
-                raise _lost(slot)
+                raise lost(slot)
+            drop_states(connection, slot)
             return found
 
         return self._database.write(end)
@@ -321,7 +323,8 @@ class Slots:
     def lose(self, dead: Sequence[WorkerRow], reason: str) -> int:
         """Free the trials of workers that died or crashed; one that was lost too often has failed.
 
-        A trial that is freed so counts one attempt up: what its worker says later comes too late.
+        Only losses without a state that was kept in between count for that. A trial that is freed
+        so counts one attempt up: what its worker says later comes too late.
 
         Args:
             dead: The workers, as they were when they were judged: of one that has beaten since,
@@ -335,7 +338,7 @@ class Slots:
             return 0
         as_judged = [(workers.c.id == w.id) & (workers.c.beat == w.beat) for w in dead]
         still_dead = select(workers.c.id).where(or_(*as_judged))
-        last = slots.c.losses + 1 >= MAX_LOSSES
+        last = slots.c.in_vain + 1 >= MAX_LOSSES
         text = f"{reason} {MAX_LOSSES} times; out of memory is the usual cause: narrow the space"
         change = (
             update(slots)
@@ -347,34 +350,19 @@ class Slots:
                 reason=case((last, f"{text} to smaller backbones or batches."), else_=None),
                 attempt=slots.c.attempt + 1,
                 losses=slots.c.losses + 1,
+                in_vain=slots.c.in_vain + 1,
                 device_s=_lost_s(),
             )
         )
         return self._database.write(lambda connection: connection.execute(change).rowcount)
 
     def _write(self, slot: Slot, **values: Any) -> None:
-        change = update(slots).where(self._held(slot)).values(**values)
+        change = update(slots).where(held(slot)).values(**values)
         if self._database.write(lambda connection: connection.execute(change).rowcount) == 0:
-            raise _lost(slot)
-
-    def _lock_held(self, connection: Connection, slot: Slot) -> None:
-        """Keep others from taking the slot until the transaction ends."""
-        query = select(slots.c.number).where(self._held(slot)).with_for_update()
-        if connection.scalar(query) is None:
-            raise _lost(slot)
-
-    def _held(self, slot: Slot) -> ColumnElement[bool]:
-        this = self._of(slot.number, slot.phase)
-        return this & (slots.c.state == "running") & (slots.c.attempt == slot.attempt)
+            raise lost(slot)
 
     def _of(self, number: int, phase: Phase) -> ColumnElement[bool]:
-        return self._mine & (slots.c.number == number) & (slots.c.phase == phase)
-
-
-def _lost(slot: Slot) -> SlotLostError:
-    return SlotLostError(
-        f"trial {slot.trial} was taken over by another worker (this was attempt {slot.attempt})"
-    )
+        return this_slot(self._sweep_id, number, phase)
 
 
 def _device_s() -> ColumnElement[float]:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from search.network_disks import refuse_network_disk
+from search.storage.checkpoints import StoredCheckpoints
 from search.storage.database import Database
 from search.storage.promotions import Promotions
 from search.storage.schema import ensure_schema
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 
 class Storage:
-    """An open storage: sweeps, the slots of their trials, workers, promotions, Optuna's studies.
+    """An open storage: sweeps, slots, checkpoints, workers, promotions, Optuna's studies.
 
     Every call is made again while the database does not answer, for minutes; then it raises
     UnavailableError. All times are by the database's clock.
@@ -55,6 +56,10 @@ class Storage:
     def slots(self, sweep_id: str) -> Slots:
         """Give the slots of a sweep."""
         return Slots(self._database, sweep_id)
+
+    def checkpoints(self, sweep_id: str) -> StoredCheckpoints:
+        """Give the checkpoints of a sweep."""
+        return StoredCheckpoints(self._database, sweep_id)
 
     def workers(self, sweep_id: str) -> Workers:
         """Give the workers of a sweep."""

@@ -151,7 +151,8 @@ def _change_budget(
 
 
 def _budget(connection: Connection, sweep_id: str) -> Budget:
-    query = select(_sweeps.trials, _sweeps.hours, _sweeps.gpu_hours).where(_sweeps.id == sweep_id)
+    limits = [_sweeps[name] for name in Budget.__dataclass_fields__]
+    query = select(*limits).where(_sweeps.id == sweep_id)
     return Budget(**connection.execute(query).one()._mapping)
 
 

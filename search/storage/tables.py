@@ -34,6 +34,9 @@ sweeps = Table(
     Column("trials", Integer, nullable=False),  # the budget
     Column("hours", CleanFloat),
     Column("gpu_hours", CleanFloat),
+    Column("money", CleanFloat),
+    Column("gpu_hour_price", CleanFloat),
+    Column("stop", Integer, nullable=False, default=0),  # 1: in good order, 2: at once
     Column("created_at", CleanFloat, nullable=False),
     Column("resumed_at", CleanFloat, nullable=False),  # failures of before do not end it
 )
@@ -50,6 +53,7 @@ slots = Table(
     Column("worker_id", CleanText(100)),
     Column("attempt", Integer, nullable=False, default=0),  # the fencing token of every write
     Column("losses", Integer, nullable=False, default=0),  # attempts whose worker died or crashed
+    Column("in_vain", Integer, nullable=False, default=0),  # losses since a state was last kept
     Column("trial", Integer),  # Optuna's number in the study of heads
     Column("study_trial", Integer),  # Optuna's number in the study of the phase
     Column("run_id", CleanText(64)),  # MLflow's
@@ -85,6 +89,29 @@ epochs = Table(
     Column("scores", CleanJson, nullable=False),  # by fold
     Column("mean", CleanFloat, nullable=False),
     Column("recorded_ms", BigInteger, nullable=False),  # since 1970
+    ForeignKeyConstraint(
+        ["sweep_id", "number", "phase"], [slots.c.sweep_id, slots.c.number, slots.c.phase]
+    ),
+)
+
+# The parts of the state from which a phase can be gone on with, and the heads that phases left.
+# A part is a file of arrays: here if it is small, else at its URI.
+checkpoints = Table(
+    "foldsweep_checkpoints",
+    metadata,
+    Column("sweep_id", CleanText(36), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("phase", CleanText(8), primary_key=True),
+    Column("part", CleanText(32), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("stage", CleanText(16), nullable=False),
+    Column("epoch", Integer, nullable=False),  # the last one that is in it
+    Column("version", Integer, nullable=False),  # of the part: equal ones are equal arrays
+    Column("seconds", CleanFloat, nullable=False),  # that it took to come so far
+    Column("sha256", CleanText(64), nullable=False),
+    Column("n_bytes", BigInteger, nullable=False),
+    Column("uri", CleanText()),
+    Column("content", LargeBinary),
     ForeignKeyConstraint(
         ["sweep_id", "number", "phase"], [slots.c.sweep_id, slots.c.number, slots.c.phase]
     ),

@@ -61,9 +61,10 @@ class TrialReporter:
     """The :class:`objectives.records.Reporter` of one trial.
 
     An epoch is a row in the storage before anybody else hears of it; one that an earlier attempt
-    has recorded stays as it was. The study sees the mean over the folds. A fold that has stopped
-    carries its best score. Folds that a stage runs one after another are not compared with trials
-    that run them together: then nothing is reported to the study, and nothing pruned.
+    has recorded stays as it was, and where that went on, so does this one. The study sees the mean
+    over the folds. A fold that has stopped carries its best score. Folds that a stage runs one
+    after another are not compared with trials that run them together: then nothing is reported to
+    the study, and nothing pruned.
 
     Args:
         trial: Optuna's; None in fine-tuning, which no study compares epoch by epoch.
@@ -97,8 +98,15 @@ class TrialReporter:
         self._together = True
         self._best: dict[int, float] = {}
         self._last_progress_s = -math.inf
+        self._decided = self._went_on_before() if slot.attempt > 1 else set()
         self.ending: Ending | None = None
         """Why the trial was stopped; None if it was not."""
+
+    def _went_on_before(self) -> set[tuple[str, int, str]]:
+        """Name the epochs after which an earlier attempt went on: all but its last."""
+        slot = self._slot
+        rows = [row for row in self._slots.epochs(slot.number) if row.phase == slot.phase]
+        return {(row.stage, row.epoch, row.folds) for row in rows[:-1]}
 
     @property
     def stage(self) -> Stage | None:
@@ -128,6 +136,8 @@ class TrialReporter:
         return self.ending is None
 
     def _judge(self, row: EpochRow) -> Ending | None:
+        if (row.stage, row.epoch, row.folds) in self._decided:
+            return None
         if self._trial is not None and self._together:
             stage = cast("Stage", row.stage)
             self._trial.report(row.mean, self._rules.study_step(stage, row.epoch))

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from objectives.settings import Section
 from objectives.stopping.pruning import PrunerName
@@ -35,6 +35,18 @@ class BudgetSettings(Section):
     epoch."""
     gpu_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The same in hours times GPUs; without a GPU it sets no limit."""
+    money: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The same in any currency, by ``gpu_hour_price``; without a GPU it sets no limit."""
+    gpu_hour_price: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What an hour of one GPU costs."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> "BudgetSettings":
+        if self.money is not None and self.gpu_hour_price is None:
+            raise ValueError(
+                f"money is {self.money:g}, but nothing says what a GPU costs: set gpu_hour_price."
+            )
+        return self
 
     @property
     def limits(self) -> Budget:

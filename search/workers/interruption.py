@@ -5,19 +5,33 @@ ends the process when the time is up, even where the main thread is inside of a 
 come back, such as a long operation of TensorFlow or a connection into the void.
 """
 
+import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Never
 
 EXIT_INTERRUPTED = 130
-WORKER_GRACE_S = 3.0
-LAUNCHER_GRACE_S = 4.8
+WORKER_GRACE_S = 8.0
+LAUNCHER_GRACE_S = 9.8
 """Longer than a worker's: the launcher waits for its workers."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def leave_interrupted() -> Never:
+    """End an interrupted process whose work is in good order, whatever its threads still do.
+
+    A view may be in the making, for longer than whoever sent the signal waits.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_INTERRUPTED)
 
 
 @contextmanager

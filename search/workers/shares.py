@@ -94,4 +94,9 @@ def _share_of(budget: Budget, share: float) -> Budget:
     def part(limit: float | None) -> float | None:
         return None if limit is None else share * limit
 
-    return replace(budget, hours=part(budget.hours), gpu_hours=part(budget.gpu_hours))
+    return replace(
+        budget,
+        hours=part(budget.hours),
+        gpu_hours=part(budget.gpu_hours),
+        money=part(budget.money),
+    )

@@ -17,9 +17,10 @@ def seconds_left(budget: Budget, rows: Sequence[WorkerRow]) -> float:
     left_s = float("inf")
     if budget.hours is not None:
         left_s = 3600 * (budget.hours - run_hours(rows))
-    if budget.gpu_hours is not None:
+    most_gpu_hours = budget.most_gpu_hours
+    if most_gpu_hours is not None:
         gpus = sum(row.gpus for row in rows if row.state == "live")
-        unused_s = 3600 * (budget.gpu_hours - gpu_hours(rows))
+        unused_s = 3600 * (most_gpu_hours - gpu_hours(rows))
         left_s = min(left_s, unused_s / gpus if gpus and unused_s > 0 else unused_s)
     # Sums of floats that should be equal differ in the last digits.
     return left_s if left_s > 1e-6 else 0.0

@@ -15,6 +15,8 @@ from mlruns_config.outbox.outbox import Outbox, RunSpool, drain
 from mlruns_config.system_metrics import SystemMetrics
 from objectives.records import Objective
 from objectives.stopping.divergence import refuse_divergence
+from search.checkpoints.finished_heads import fetch_heads, forget_heads, store_heads
+from search.checkpoints.keeper import drop_blobs
 from search.oof_file import save_oof
 from search.open_sweep import OpenSweep
 from search.storage.failures import STORAGE_ERRORS, is_full_disk
@@ -200,13 +202,25 @@ class Worker:
             record.begin(self._id, self._device.name)
             with self._system_metrics(slot, record.run):
                 state, outcome = self._score(slot, trial, params, record.run)
-            ended = self._slots.finish(slot, state, **outcome)
+            ended = self._finish(slot, state, outcome)
             record.end(ended, self._opened.trial_folder(slot))
         except KeyboardInterrupt:
             self._give_back(record)
             raise
         self._study(slot.phase).tell(ended)
         self._points.hear(ended)
+
+    def _finish(self, slot: Slot, state: SlotState, outcome: dict[str, Any]) -> Slot:
+        opened = self._opened
+        if outcome.get("goes_on"):
+            store_heads(opened.checkpoints, slot, opened.trial_folder(slot))
+        ended = self._slots.finish(slot, state, **outcome)
+        if ended.goes_on:
+            forget_heads(
+                opened.checkpoints, self._slots.standing(), top=opened.file.train.finetune_top
+            )
+        drop_blobs(opened.blobs, ended)
+        return ended
 
     def _give_back(self, record: RunRecord | None) -> None:
         self._slots.give_back(self._id)
@@ -229,6 +243,9 @@ class Worker:
             # An attempt begins with no file of an earlier one.
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
+            if context.head is not None:
+                head = self._slots.one(slot.number)
+                fetch_heads(self._opened.checkpoints, head, context.head.folder)
             result = self._objective(params, context)
             refuse_divergence(result.score, "the score")
             save_oof(self._opened, result, folder)

@@ -12,7 +12,7 @@ from search.storage.workers import new_worker_id
 from search.sweep_file.sweep_file import load_sweep_file
 from search.workers.claim import claim_device, claims_folder
 from search.workers.device import Device, set_up_gpus
-from search.workers.interruption import EXIT_INTERRUPTED, orderly_interruption
+from search.workers.interruption import leave_interrupted, orderly_interruption
 from search.workers.worker import run_worker
 from spaces.errors import FoldsweepError, UnavailableError
 
@@ -39,7 +39,7 @@ def main() -> int:
         with orderly_interruption(), claim_device([device], claims_folder()):
             _work(options, device)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        leave_interrupted()
     except FoldsweepError as error:
         logging.getLogger("foldsweep").error("%s", error)
         return EXIT_UNAVAILABLE if isinstance(error, UnavailableError) else EXIT_INPUT

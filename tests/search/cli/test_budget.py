@@ -59,9 +59,24 @@ def test_each_limit_is_changed_alone(storage: Storage, run: Run) -> None:
         "hours_used": 0.0,
         "gpu_hours": None,
         "gpu_hours_used": 0.0,
+        "money": None,
+        "money_used": None,
     }
     assert counted(storage) == 5
     assert "of 1.5 hours used" in run("budget", "cells").out
+
+
+def test_money_needs_a_price_from_whichever_time(storage: Storage, run: Run) -> None:
+    refused = run("budget", "cells", "--money", "50")
+    assert refused.code == 2
+    assert "money is 50, but nothing says what a GPU costs: set gpu_hour_price" in refused.err
+    assert run("budget", "cells", "--gpu-hour-price", "2.5").code == 0
+    answer = run("budget", "cells", "--money", "50")
+    assert "0.00 of 50 spent on GPUs" in answer.out
+    row = storage.sweeps.find("cells")
+    assert row is not None
+    assert (row.budget.money, row.budget.gpu_hour_price) == (50, 2.5)
+    assert row.budget.most_gpu_hours == 20
 
 
 def test_a_lowered_budget_keeps_what_was_run(storage: Storage, run: Run) -> None:
@@ -79,6 +94,7 @@ def test_a_lowered_budget_keeps_what_was_run(storage: Storage, run: Run) -> None
         ("--hours", "nan"),
         ("--hours", "inf"),
         ("--gpu-hours", "-1"),
+        ("--gpu-hour-price", "0"),
     ],
 )
 def test_what_no_sweep_file_could_say_is_refused_and_changes_nothing(

@@ -32,6 +32,7 @@ SLOT = Slot(
     worker_id=None,
     attempt=1,
     losses=0,
+    in_vain=0,
     trial=7,
     study_trial=7,
     run_id=None,

@@ -2,8 +2,9 @@
 
 It notes each attempt as ``attempt-TRIAL-N`` in the folder ``TINY_OBJECTIVE_FOLDER``. There a file
 ``hold-TRIAL-PLACE`` makes that trial wait for as long as it exists, and ``die-TRIAL-PLACE`` makes
-it kill its own process once. A place is an epoch, before it is reported, or ``end``. Of fine-tuning
-``TRIAL`` is ``TRIAL-finetune``; it adds to the score of the heads.
+it kill its own process once; ``interrupt-TRIAL-PLACE`` lets it be stopped. A place is an epoch,
+before it is reported, or ``end``. Of fine-tuning ``TRIAL`` is ``TRIAL-finetune``; it adds to the
+score of the heads.
 """
 
 import os
@@ -30,14 +31,14 @@ def score(params: TrialParams, context: TrialContext) -> TrialResult:
     stage: Stage = context.phase
     for epoch in range(train.head_epochs if stage == "head" else train.finetune_epochs):
         time.sleep(float(os.environ.get("TINY_OBJECTIVE_EPOCH_S", "0.005")))
-        _obey(folder, f"{trial}-{epoch}")
+        obey(folder, f"{trial}-{epoch}")
         if not context.reporter.report(stage, epoch, dict.fromkeys(range(3), value)):
             return _result(value, context)
-    _obey(folder, f"{trial}-end")
+    obey(folder, f"{trial}-end")
     return _result(value, context)
 
 
-def _obey(folder: Path, place: str) -> None:
+def obey(folder: Path, place: str) -> None:
     death = folder / f"die-{place}"
     if death.exists():
         death.unlink()
@@ -47,6 +48,8 @@ def _obey(folder: Path, place: str) -> None:
         (folder / f"waiting-{place}").touch()
     while hold.exists():
         time.sleep(0.02)
+    if (folder / f"interrupt-{place}").exists():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _result(value: float, context: TrialContext) -> TrialResult:

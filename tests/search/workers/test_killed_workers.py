@@ -94,7 +94,7 @@ def lose(sweep: Sweep, times: int) -> None:
     """Count losses of all trials as if workers had died before."""
     engine = create_engine(sweep.settings.storage_url)
     with engine.begin() as connection:
-        connection.execute(update(slots).values(losses=times))
+        connection.execute(update(slots).values(losses=times, in_vain=times))
     engine.dispose()
 
 

@@ -110,6 +110,8 @@ def test_an_objective_of_one_phase_uses_all_the_time_for_its_heads() -> None:
         (Budget(9, hours=1.34), False),
         (Budget(9, hours=1.33), True),
         (Budget(9, gpu_hours=2.67), False),
+        (Budget(9, money=2.67, gpu_hour_price=1.0), False),
+        (Budget(9, money=2.66, gpu_hour_price=1.0), True),
         (Budget(9, hours=9.0, gpu_hours=2.66), True),
     ],
 )

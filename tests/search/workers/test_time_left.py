@@ -37,6 +37,9 @@ def test_hours_of_gpus_are_used_by_all_that_run() -> None:
     # Two are used; the other two are used by three GPUs in 2400 s.
     rows = [ROW, replace(ROW, id="v", gpus=1.0, joined_at=3600.0)]
     assert seconds_left(Budget(9, gpu_hours=4.0), rows) == pytest.approx(2400)
+    # The lower of the two: 10 at 2.5 an hour are 4 hours.
+    paid = Budget(9, gpu_hours=9.0, money=10.0, gpu_hour_price=2.5)
+    assert seconds_left(paid, rows) == pytest.approx(2400)
     ended = [replace(row, state="left") for row in rows]
     assert seconds_left(Budget(9, gpu_hours=4.0), ended) == pytest.approx(7200)
 
