@@ -73,7 +73,8 @@ class SweepStatus:
 
     sweep: str
     state: str
-    """``running``, ``interrupted`` (trials are left, nobody runs them), ``done``."""
+    """``running``, ``stopping`` or ``stopped`` (by ``foldsweep stop``), ``interrupted`` (trials are
+    left, nobody runs them), ``done``."""
     budget: Mapping[str, float | int | None]
     trials: Mapping[str, int]
     """Counts by state: free, running, done, pruned, failed."""
@@ -109,7 +110,7 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
     leaderboard = [_leader(trial) for trial in ranked]
     return SweepStatus(
         sweep=row.name,
-        state="running" if live else "done" if over else "interrupted",
+        state=_state(is_over=over, is_worked_on=bool(live), is_stopped=row.stop > 0),
         budget=_budget(budget, standing.heads, everyone),
         trials=standing.heads,
         finetuning=standing.finetunings,
@@ -119,6 +120,14 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
         seconds_left=_seconds_left(row, slots, standing, live, budget, everyone),
         shared=_shared(slots),
     )
+
+
+def _state(*, is_over: bool, is_worked_on: bool, is_stopped: bool) -> str:
+    if is_worked_on:
+        return "stopping" if is_stopped else "running"
+    if is_over:
+        return "done"
+    return "stopped" if is_stopped else "interrupted"
 
 
 def _is_all_run(

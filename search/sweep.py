@@ -225,6 +225,26 @@ class Sweep:
         self.file = self.file.model_copy(update={"budget": BudgetSettings(**vars(budget))})
         return budget
 
+    def stop(self, *, undo: bool = False) -> int:
+        """Ask every worker of the sweep to leave, in good order; asked twice, at once.
+
+        Does not wait for them. No worker joins until the sweep is launched again.
+
+        Args:
+            undo: Ask them no more.
+
+        Returns:
+            0 if nobody is asked, 1 in good order, 2 at once.
+
+        Raises:
+            InputError: If it was not launched yet.
+        """
+        row = self._row()
+        is_second = row.stop > 0 and bool(self.status().workers)
+        level = 0 if undo else 1 + is_second
+        self.storage.sweeps.ask_to_stop(row.id, level)
+        return level
+
     def status(self) -> SweepStatus:
         """Read how the sweep stands.
 

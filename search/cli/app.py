@@ -14,6 +14,7 @@ COMMANDS = {
     "launch": "Create or continue the sweep of a file, with live progress and a leaderboard.",
     "worker": "Run one worker that joins the sweep of a file, on any machine.",
     "status": "Show state, budget and leaderboard of a sweep, or list all sweeps.",
+    "stop": "Stop a sweep: every worker keeps what it has and leaves, wherever it runs.",
     "budget": "Show or change the budget of a sweep, also while workers run.",
     "show": "Show one trial: parameters, fold scores, stages, cost, links.",
     "promote": "Refit what answers best, test it on the holdout and register the model.",

@@ -72,9 +72,9 @@ def watched(
         while True:
             status = read()
             progress.show(status)
-            if status.state == "running":
+            if status.state in ("running", "stopping"):
                 worked_at_s = time.monotonic()
-            elif status.state == "done" or time.monotonic() - worked_at_s >= grace_s:
+            elif status.state in ("done", "stopped") or time.monotonic() - worked_at_s >= grace_s:
                 return status
             time.sleep(refresh_s)
 

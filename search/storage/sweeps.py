@@ -40,6 +40,21 @@ class Sweeps:
         """Read the present budget: whoever raises it reaches workers that run."""
         return self._database.read(lambda connection: _budget(connection, sweep_id))
 
+    def stop_level(self, sweep_id: str) -> int:
+        """Read whether workers are asked to stop: 0 not, 1 in good order, 2 at once."""
+        query = select(_sweeps.stop).where(_sweeps.id == sweep_id)
+        return self._database.read(lambda connection: connection.scalar(query)) or 0
+
+    def ask_to_stop(self, sweep_id: str, level: int) -> None:
+        """Ask all workers of a sweep to stop, those of other machines too, or ask them no more.
+
+        Args:
+            sweep_id: The sweep.
+            level: As :meth:`stop_level` gives it.
+        """
+        change = update(tables.sweeps).where(_sweeps.id == sweep_id).values(stop=level)
+        self._database.write(lambda connection: connection.execute(change))
+
     def create(
         self,
         name: str,
@@ -96,7 +111,7 @@ class Sweeps:
         versions: Mapping[str, str],
         limits: Mapping[str, float | None],
     ) -> None:
-        """Note that a sweep goes on, with another budget perhaps, after whatever failed before.
+        """Note that a sweep goes on, after whatever stopped it, with another budget perhaps.
 
         Args:
             sweep_id: The sweep.
@@ -104,7 +119,7 @@ class Sweeps:
             versions: Take the place of the stored ones.
             limits: See :meth:`change_budget`.
         """
-        values = {"file": file, "versions": dict(versions), "resumed_at": now_s()}
+        values = {"file": file, "versions": dict(versions), "resumed_at": now_s(), "stop": 0}
 
         def note(connection: Connection) -> None:
             connection.execute(update(tables.sweeps).where(_sweeps.id == sweep_id).values(**values))

@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 def heartbeat(
     opened: OpenSweep, worker_id: str, time_left: TimeLeft, *, launcher_pid: int | None
 ) -> Periodic:
-    """Beat while a block runs, watch the others and the time, and end with the launcher.
+    """Beat while a block runs, watch others and time, end with the launcher or when asked to.
 
     Args:
         opened: The sweep.
@@ -30,11 +30,27 @@ def heartbeat(
     workers, sweeps = opened.workers, opened.storage.sweeps
     liveness = Liveness(opened.settings.lease_s)
 
+    # Who joins a sweep that is stopped leaves by itself, before its first trial.
+    asked = sweeps.stop_level(opened.row.id)
+
+    def stop(level: int) -> None:
+        nonlocal asked
+        if level > asked:
+            _logger.warning("the sweep is asked to stop: this worker leaves")
+            if level > 1:
+                opened.slots.give_back(worker_id)
+                workers.leave(worker_id)
+            # The second signal ends it at once.
+            for _ in range(level - asked):
+                os.kill(os.getpid(), signal.SIGTERM)
+        asked = max(asked, level)
+
     def beat() -> bool:
         try:
             workers.beat(worker_id)
             free_dead_workers(opened, liveness)
             time_left.note(seconds_left(sweeps.budget(opened.row.id), workers.all()))
+            stop(sweeps.stop_level(opened.row.id))
         except UnavailableError as error:
             _logger.warning("the storage did not take a heartbeat: %s", error)
         if launcher_pid is not None and os.getppid() != launcher_pid:

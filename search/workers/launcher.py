@@ -66,6 +66,7 @@ class LocalLauncher:
         self._opened = opened
         self._on_progress = on_progress
         self._last_progress_s = 0.0
+        self._is_hurried = False
         self._liveness = Liveness(opened.settings.lease_s)
         logs = opened.folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
@@ -91,6 +92,10 @@ class LocalLauncher:
 
     def _look(self) -> bool:
         """Look after every worker once; False if none is left, nor work for one."""
+        level = self._opened.storage.sweeps.stop_level(self._opened.row.id)
+        if level:
+            self._is_hurried = level > 1
+            return False
         free_dead_workers(self._opened, self._liveness)
         work_is_left = self._work_is_left()
         for post in self._posts:
@@ -163,7 +168,7 @@ class LocalLauncher:
         for post in running:
             if post.process is not None:
                 post.process.terminate()
-        deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        deadline_s = time.monotonic() + (0.0 if self._is_hurried else STOP_TIMEOUT_S)
         for post in running:
             if post.process is not None:
                 _end(post.process, deadline_s)

@@ -181,6 +181,9 @@ class Worker:
         row = self._opened.storage.sweeps.find(self._opened.row.name)
         if row is None:
             raise InputError(f"the sweep {self._opened.row.name!r} was deleted.")
+        if row.stop:
+            _logger.warning("the sweep was stopped; launch it to go on")
+            return False
         reason = reason_to_halt(row, self._slots)
         if reason is not None:
             raise InputError(reason)

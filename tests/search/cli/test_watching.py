@@ -47,6 +47,12 @@ def test_a_sweep_on_which_nobody_works_is_left_after_a_while() -> None:
     assert looks.taken > 1
 
 
+def test_a_sweep_that_is_stopped_is_watched_until_its_workers_have_left() -> None:
+    looks = Looks("running", "stopping", "stopping", "stopped")
+    assert watched(looks, grace_s=60, refresh_s=0.001).state == "stopped"
+    assert looks.taken == 4
+
+
 def test_the_while_begins_when_the_last_worker_has_gone() -> None:
     looks = Looks(*["running"] * 100, *["interrupted"] * 5, "done")
     assert watched(looks, grace_s=0.5, refresh_s=0.01).state == "done"

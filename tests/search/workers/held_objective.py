@@ -47,7 +47,12 @@ def obey(folder: Path, place: str) -> None:
     if hold.exists():
         (folder / f"waiting-{place}").touch()
     while hold.exists():
-        time.sleep(0.02)
+        try:
+            time.sleep(0.02)
+        except KeyboardInterrupt:
+            (folder / "heard").touch()
+            if not (folder / "deaf").exists():
+                raise
     if (folder / f"interrupt-{place}").exists():
         os.kill(os.getpid(), signal.SIGTERM)
 

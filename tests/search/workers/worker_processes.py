@@ -43,6 +43,7 @@ class WorkerProcess:
             fork of a process that has its modules.
         environment: Variables that differ from this process's.
         imported: Folders that come first where it looks for modules.
+        arguments: What follows the module; by default the file.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class WorkerProcess:
         command: Sequence[str] = (),
         environment: Mapping[str, str] = {},
         imported: Sequence[Path] = (),
+        arguments: Sequence[str] | None = None,
     ) -> None:
         self._log = file.with_name(f"worker-{time.monotonic_ns()}.log")
         path = os.pathsep.join(str(folder) for folder in (*imported, *IMPORTED))
@@ -67,9 +69,10 @@ class WorkerProcess:
                 imported=(*imported, *IMPORTED),
             )
             return
+        arguments = [str(file)] if arguments is None else arguments
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, sys.executable, "-m", *module, str(file)],
+                [*command, sys.executable, "-m", *module, *arguments],
                 env=variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
