@@ -63,6 +63,11 @@ class Slots:
         """Read how far the trials are."""
         return self._database.read(lambda connection: read_standing(connection, self._sweep_id))
 
+    def holders(self) -> Collection[str]:
+        """Name the workers that hold a trial."""
+        query = select(slots.c.worker_id).where(self._mine, slots.c.state == "running")
+        return set(self._database.read(lambda connection: connection.scalars(query).all()))
+
     def unsaid(self) -> Sequence[Slot]:
         """Read those whose ending Optuna or MLflow may not know, or MLflow that they wait."""
         untold = slots.c.state.in_(FINISHED) & slots.c.told.is_(False)

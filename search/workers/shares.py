@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from objectives.settings import TrainSettings
-from objectives.stopping.rung import next_of_top
+from objectives.stopping.rung import next_of_top, size_of_top
 from search.storage.records import Budget, Slot, Standing, WorkerRow
 from search.storage.slots import Slots
 from search.workers.time_left import seconds_left
@@ -23,6 +23,8 @@ class Turn:
     finetune_top: float
     heads_are_late: bool
     """Whether the time that heads may use has been used."""
+    has_second_phase: bool = True
+    """Whether the sweep fine-tunes at all."""
 
     @classmethod
     def of(
@@ -42,7 +44,7 @@ class Turn:
         """
         kept = train.finetune_share if train.finetune_epochs else 0.0
         late = seconds_left(_share_of(budget, 1 - kept), everyone) == 0
-        return cls(standing, train.finetune_top, late)
+        return cls(standing, train.finetune_top, late, train.finetune_epochs > 0)
 
     @property
     def has_head(self) -> bool:
@@ -73,6 +75,30 @@ class Turn:
     def is_work_under_way(self) -> bool:
         """Say whether anything runs, which may come back or bring more work."""
         return self.standing.heads["running"] + self.standing.finetunings["running"] > 0
+
+    @property
+    def n_to_come(self) -> int:
+        """Count the fine-tunings that heads which run may bring, none of which can begin yet."""
+        standing = self.standing
+        n_heads = len(standing.worthy) + standing.heads["running"]
+        if self._is_all_heads or not standing.heads["running"] or not self.has_second_phase:
+            return 0
+        return max(0, size_of_top(n_heads, top=self.finetune_top) - len(standing.begun))
+
+    def is_dispensable(self, worker_id: str, live: Collection[str], busy: Collection[str]) -> bool:
+        """Say whether a worker that found nothing to do may leave: others will take what comes.
+
+        Whoever is busy goes on with what comes of its own trial; one that is idle stays for a trial
+        that may be lost, and one for each fine-tuning beyond those.
+
+        Args:
+            worker_id: The worker's.
+            live: All that live.
+            busy: Those that have a trial.
+        """
+        idle = sorted(set(live) - set(busy))
+        n_needed = 1 + max(0, self.n_to_come - len(busy))
+        return worker_id in idle[n_needed:]
 
     def pick(self, worthy: Mapping[int, float], begun: Collection[int]) -> int | None:
         """Name the slot to fine-tune next, as :meth:`Slots.claim_finetuning` asks for it."""

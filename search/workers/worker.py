@@ -165,7 +165,7 @@ class Worker:
         if slot is not None:
             self._run_trial(slot)
             return True
-        if not turn.is_work_left and not turn.is_work_under_way:
+        if not turn.is_work_left and not (turn.is_work_under_way and self._is_needed(turn)):
             return False
         # A trial that runs elsewhere may come back, or be one to fine-tune.
         time.sleep(POLL_S)
@@ -176,6 +176,14 @@ class Worker:
         budget = opened.storage.sweeps.budget(opened.row.id)
         standing, everyone = self._slots.standing(), self._workers.all()
         return Turn.of(standing, opened.file.train, budget, everyone)
+
+    def _is_needed(self, turn: Turn) -> bool:
+        """Say whether what comes of the trials of others may need this worker."""
+        live = [row.id for row in self._workers.all() if row.state == "live"]
+        if turn.is_dispensable(self._id, live, self._slots.holders()):
+            _logger.info("nothing is left that others will not take: this worker leaves")
+            return False
+        return True
 
     def _may_begin(self) -> bool:
         row = self._opened.storage.sweeps.find(self._opened.row.name)

@@ -44,6 +44,35 @@ def picked(found: Turn) -> int | None:
 FIVE = {0: 0.5, 1: 0.9, 2: 0.7, 3: 0.6, 4: 0.8}
 
 
+@pytest.mark.parametrize(
+    ("running", "done", "begun", "leave"),
+    [
+        # One of four running heads is fine-tuned by whoever is busy; one idle worker is kept.
+        (4, 0, 0, ["idle-1", "idle-2"]),
+        # A quarter of 12 is three, for one busy worker: two more, and the one in reserve.
+        (1, 11, 0, []),
+        (1, 11, 2, ["idle-1", "idle-2"]),
+    ],
+)
+def test_idle_workers_leave_where_others_take_what_comes(
+    running: int, done: int, begun: int, leave: list[str]
+) -> None:
+    heads = {"running": running, "done": done}
+    worthy = dict.fromkeys(range(done), 0.5)
+    found = turn(standing(heads, worthy=worthy, begun=frozenset(range(begun))))
+    busy = [f"busy-{number}" for number in range(running)]
+    idle = ["idle-0", "idle-1", "idle-2"]
+    live = [*idle, *busy]
+    assert [name for name in live if found.is_dispensable(name, live, busy)] == leave
+
+
+def test_without_a_second_phase_one_idle_worker_is_enough() -> None:
+    found = turn(standing({"running": 1, "done": 3}, others={0: 0.5, 1: 0.6, 2: 0.7}))
+    assert found.n_to_come == 0
+    switched_off = replace(turn(standing({"running": 40})), has_second_phase=False)
+    assert switched_off.n_to_come == 0
+
+
 def test_a_head_that_waits_comes_first() -> None:
     found = turn(standing({"free": 1, "done": 5}, {"free": 1}, worthy=FIVE, begun=frozenset({1})))
     assert found.has_head
