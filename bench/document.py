@@ -12,7 +12,6 @@ from typing import Any
 import psutil
 
 from bench.real_sweep import Kind, KindCost, Work, plain_seconds
-from bench.score.sizes import ScoreSize
 from bench.sizes import Size
 from search.workers.provenance import git_commit, library_versions
 from spaces.machine import usable_cores
@@ -21,7 +20,7 @@ Answer = Mapping[str, Any]
 ALSO_INSTALLED = ("mlflow", "sqlalchemy", "scikit-learn")
 
 
-def surroundings(size: Size | ScoreSize, origin: str) -> dict[str, Any]:
+def surroundings(size: Any, origin: str) -> dict[str, Any]:
     """Say when, where, with what and on what data a run was made."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

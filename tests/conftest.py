@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.small_disk import CannotMountError, SmallDisk, mounted
+from bench.disturbances.small_disk import CannotMountError, SmallDisk, mounted
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.disturbances.small_disk import SmallDisk
 from spaces.errors import DiskFullError
 from spaces.files import disk_full_is_unavailable, replacing, sync_file, sync_folder
-from tests.small_disk import SmallDisk
 
 
 def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:

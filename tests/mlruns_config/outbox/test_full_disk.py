@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.disturbances.small_disk import SmallDisk
 from mlruns_config.client import connect
 from mlruns_config.failures import Failure, judge
 from mlruns_config.outbox.delivery import Delivery
@@ -16,7 +17,6 @@ from mlruns_config.outbox.outbox import Outbox, RunSpool
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import DiskFullError, UnavailableError
 from tests.mlruns_config.found_runs import only_run
-from tests.small_disk import SmallDisk
 
 RUN = RunReference("e", "k/1", "trial 1", None, attempt=1, began_ms=1)
 

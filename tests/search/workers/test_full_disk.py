@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.disturbances.small_disk import CannotMountError, SmallDisk, mounted
 from mlruns_config.description.trial import TRIAL
 from mlruns_config.names import TAG_CLASS_LABELS, TAG_GIT_COMMIT, TAG_REASON, TAG_SCORE_STAGE
 from mlruns_config.settings import TrackingSettings
@@ -19,7 +20,6 @@ from tests.search.workers.worker_processes import (
     started,
     workers_of,
 )
-from tests.small_disk import CannotMountError, SmallDisk, mounted
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,17 @@ SIZE_BYTES = 1_048_576
 
 @dataclass(frozen=True)
 class SmallDisk:
+    """A mounted file system.
+
+    Args:
+        folder: Where.
+    """
+
     folder: Path
 
     @property
     def ballast(self) -> Path:
+        """The file that fills it."""
         return self.folder / "ballast"
 
     def fill(self, *, but: int = 0) -> None:
@@ -29,6 +36,7 @@ class SmallDisk:
             file.truncate(max(file.tell() - but, 0))
 
     def make_room(self) -> None:
+        """Take the file away."""
         self.ballast.unlink()
 
 
@@ -38,6 +46,11 @@ class CannotMountError(Exception):
 
 @contextmanager
 def mounted(folder: Path, size_bytes: int = SIZE_BYTES) -> Iterator[SmallDisk]:
+    """Mount a disk for a block.
+
+    Raises:
+        CannotMountError: Where that is not allowed.
+    """
     folder.mkdir()
     if os.geteuid() != 0:
         raise CannotMountError("only root may mount a small disk")
