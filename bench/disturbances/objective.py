@@ -2,8 +2,8 @@
 
 It trains a softmax regression on the pixels of stored views, a fold each, in full batches: a pure
 function of parameters, rows and seed. So a trial that was interrupted must come to the same score,
-to the last bit. Each epoch that is trained is a line ``TRIAL EPOCH PLACE`` in the file ``epochs`` of
-the folder ``CHAOS_FOLDER``.
+to the last bit. Each epoch that is trained is a line ``TRIAL EPOCH PLACE`` in the file ``epochs``
+of the folder ``CHAOS_FOLDER``.
 """
 
 import os
