@@ -6,6 +6,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from objectives.checkpoints import Arrays, State
@@ -92,7 +93,8 @@ class TrialCheckpoints:
         if not is_last and self._clock() < self.due_s:
             return
         try:
-            self._save(stage, epoch, state, is_last=is_last)
+            with self._stored.impatient() if is_last else nullcontext():
+                self._save(stage, epoch, state, is_last=is_last)
         except (OSError, DiskFullError) as error:
             _logger.warning("the state of trial %s was not kept: %s", self._slot.trial, error)
         except Exception as error:

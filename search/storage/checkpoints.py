@@ -1,6 +1,7 @@
 """The states from which phases can be gone on with, and the heads that phases have left."""
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
@@ -25,6 +26,10 @@ class StoredCheckpoints:
     def __init__(self, database: Database, sweep_id: str) -> None:
         self._database = database
         self._sweep_id = sweep_id
+
+    def impatient(self) -> AbstractContextManager[None]:
+        """Let calls fail at once in this block; see :meth:`search.storage.storage.Storage`."""
+        return self._database.retrying.impatient()
 
     def of(self, slot: Slot) -> Sequence[CheckpointRow]:
         """Read all parts of a phase's state."""

@@ -73,7 +73,7 @@ def test_a_worker_of_a_frozen_server_answers_a_signal(
         with frozen(own_server):
             time.sleep(frozen_s)
             worker.process.send_signal(signal.SIGTERM)
-            assert worker.end(timeout_s=5.0) == EXIT_INTERRUPTED, worker.log
+            assert worker.end(timeout_s=9.0) == EXIT_INTERRUPTED, worker.log
     # It could not give its trial back; that its process has ended is enough.
     monkeypatch.setenv("TINY_OBJECTIVE_EPOCH_S", "0")
     sweep.work()

@@ -91,7 +91,7 @@ def test_a_worker_that_is_cut_off_answers_a_signal(
         with proxy.silent():
             time.sleep(silent_s)
             worker.process.send_signal(signal.SIGTERM)
-            assert worker.end(timeout_s=5.0) == EXIT_INTERRUPTED, worker.log
+            assert worker.end(timeout_s=9.0) == EXIT_INTERRUPTED, worker.log
     # It could not give its trial back; that its process has ended is enough.
     sweep.work()
     assert [(slot.state, slot.claims) for slot in slots_of(sweep)] == [("done", 2)]

@@ -81,6 +81,6 @@ def test_a_signal_is_answered_while_there_is_no_server(
             began_s = time.monotonic()
             os.kill(worker.process.pid, signal.SIGTERM)
             assert worker.end(timeout_s=10) == 130, worker.log
-            assert time.monotonic() - began_s < 5.0
+            assert time.monotonic() - began_s < 9.0
         finally:
             own_server.start()
