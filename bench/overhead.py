@@ -1,4 +1,4 @@
-"""Measure what share of a worker's time is not data, training or evaluation.
+"""Measure what share of a worker's time is no work, and what memory it holds after each trial.
 
 Usage: python -m bench.overhead [--json] [--minutes M]
 
@@ -21,6 +21,7 @@ from typing import Any
 
 from bench.cells import load_cells
 from bench.document import surroundings
+from bench.memory import anonymous_mb
 from bench.parts import use_shared_weights
 from bench.stopwatch import Target
 from bench.weights import mobilenets_with_weights
@@ -55,13 +56,14 @@ def measure_overhead(folder: Path, *, minutes: float) -> dict[str, Any]:
     cells = load_cells(96)
     os.environ["FOLDSWEEP_HOME"] = str(folder / "home")
     sweep = Sweep.from_mapping(_content(cells.save(folder / "cells.npz"), minutes))
-    watch = ExclusiveWatch()
-    with watch.watching(_targets()):
+    watch, memory_mb = ExclusiveWatch(), list[float]()
+    with watch.watching(_targets()), _noted_after_trials(memory_mb):
         sweep.work()
     status = sweep.status()
     return {
         **surroundings(None, cells.origin),
         **shares(watch.seconds),
+        "anonymous_mb_after_trial": [round(megabytes) for megabytes in memory_mb],
         "trials": dict(status.trials),
         "finetuning": dict(status.finetuning),
     }
@@ -87,6 +89,24 @@ def _content(data: Path, minutes: float) -> dict[str, Any]:
         "space": {"base": "small", **own},
         "budget": {"trials": 1000, "hours": minutes / 60},
     }
+
+
+@contextmanager
+def _noted_after_trials(memory_mb: list[float]) -> Iterator[None]:
+    """Note the memory that this process holds whenever a phase of a trial has ended."""
+    from search.workers.worker import Worker
+
+    original = Worker._run_trial
+
+    def noted(*arguments: Any) -> None:
+        original(*arguments)
+        memory_mb.append(anonymous_mb())
+
+    setattr(Worker, "_run_trial", noted)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(Worker, "_run_trial", original)  # noqa: B010
 
 
 class ExclusiveWatch:
@@ -202,6 +222,10 @@ def _targets() -> list[Target]:
 def summary(document: Mapping[str, Any]) -> list[str]:
     """Write the main figures as lines."""
     lines = [f"{name:22} {share:7.2%}" for name, share in document["shares"].items()]
+    memory = document["anonymous_mb_after_trial"]
+    lines += [
+        f"{'after trial ' + str(n):22} {memory[n - 1]} MB" for n in (5, 50) if n <= len(memory)
+    ]
     return [*lines, f"{'overhead':22} {document['overhead']:7.2%} of {document['seconds']:.0f} s"]
 
 
