@@ -1,9 +1,9 @@
 """The sections of a sweep file that decide what a trial does."""
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from spaces.errors import InputError
 from spaces.policy_text import policy_text
@@ -23,11 +23,20 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _path_or_url(given: Any) -> Any:
+    return Path(given) if isinstance(given, str) and not is_url(given) else given
+
+
+def is_url(path: str) -> bool:
+    """Say whether a text names data that lies elsewhere, such as ``s3://bucket/images.npz``."""
+    return "://" in path
+
+
 class DataSettings(Section):
     """Which images, at which size, and which of them are left out."""
 
-    path: Path
-    """A ``.npz`` file, a folder of class folders, or a ``.csv`` table."""
+    path: Annotated[Path | str, BeforeValidator(_path_or_url)]
+    """A ``.npz`` file, a folder of class folders, or a ``.csv`` table; or a URL of one."""
     class_names: list[str] | None = None
     """Names for the classes 0, 1, ... of data whose labels are numbers."""
     image_px: int = Field(default=96, ge=16, le=1024)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlruns_config.dataset import DatasetInfo
@@ -143,7 +143,7 @@ class OpenSweep:
         """Describe the rows that the sweep trains on."""
         data = self.prepared.data
         return DatasetInfo(
-            name=self.file.data.path.stem,
+            name=PurePosixPath(str(self.file.data.path)).stem,
             fingerprint=data.fingerprint,
             source=str(self.file.data.path),
             rows=len(self.prepared.splits.rows),

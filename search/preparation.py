@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from objectives.records import LabelledImages, Splits
+from search.remote_data import local_data
 from search.settings import RuntimeSettings
 from search.sweep_file.sweep_file import SweepFile
 from spaces.errors import InputError
@@ -45,7 +46,7 @@ def check_data(file: SweepFile) -> None:
     Raises:
         InputError: With the path that was looked for.
     """
-    if not file.data.path.exists():
+    if isinstance(file.data.path, Path) and not file.data.path.exists():
         raise InputError(
             f"data.path: there is no {file.data.path}. Write the path of your images into the "
             "sweep file, or give it with --data."
@@ -72,11 +73,13 @@ def prepare_images(
 
     Raises:
         InputError: If the data cannot be used as it is.
+        UnavailableError: If it lies elsewhere and cannot be read there.
     """
     from objectives.data import load_source, prepare
     from objectives.store.array_store import ArrayStore
 
-    source = load_source(file.data.path, class_names=file.data.class_names)
+    path = local_data(file.data.path, settings.home)
+    source = load_source(path, class_names=file.data.class_names)
     store = ArrayStore(settings.home / STORE_FOLDER, max_bytes=settings.store_bytes)
     return prepare(source, file.data.image_px, store), source
 

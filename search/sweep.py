@@ -58,7 +58,7 @@ class Sweep:
         self._storage: Storage | None = None
 
     @classmethod
-    def from_yaml(cls, path: str | Path, *, data: Path | None = None) -> "Sweep":
+    def from_yaml(cls, path: str | Path, *, data: Path | str | None = None) -> "Sweep":
         """Read a sweep file.
 
         Args:
@@ -71,7 +71,7 @@ class Sweep:
         return cls(load_sweep_file(Path(path), data=data))
 
     @classmethod
-    def from_mapping(cls, content: Mapping[str, Any], *, data: Path | None = None) -> "Sweep":
+    def from_mapping(cls, content: Mapping[str, Any], *, data: Path | str | None = None) -> "Sweep":
         """Check a sweep that is given as a mapping, with the keys of a sweep file."""
         return cls(check_sweep(content, data=data))
 

@@ -9,18 +9,38 @@ import click
 FilePath = click.Path(path_type=Path)
 
 
+class DataPathType(click.ParamType[Path | str]):
+    """A path, or a URL as it is."""
+
+    name = "path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """Tell one from the other."""
+        from objectives.settings import is_url
+
+        if isinstance(value, str) and is_url(value):
+            return value
+        path: Path = FilePath.convert(value, param, ctx)
+        return path
+
+
+DataPath = DataPathType()
+
+
 def takes_sweep_file(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``FILE``, ``[DATA]`` and ``--data``; ``chosen_data`` makes one of the latter two."""
     for decorate in (
-        click.option("--data", "data_option", type=FilePath, help="Images, instead of data.path."),
-        click.argument("data", type=FilePath, required=False),
+        click.option("--data", "data_option", type=DataPath, help="Images, instead of data.path."),
+        click.argument("data", type=DataPath, required=False),
         click.argument("file", type=FilePath),
     ):
         function = decorate(function)
     return function
 
 
-def chosen_data(argument: Path | None, option: Path | None) -> Path | None:
+def chosen_data(argument: Path | str | None, option: Path | str | None) -> Path | str | None:
     """Return the data path given as argument or option.
 
     Raises:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from search.cli.arguments import FilePath
+from search.cli.arguments import DataPath, FilePath
 from search.cli.output import json_option, print_json, quiet_stdout, terminal
 
 
 @click.command
-@click.argument("data", type=FilePath)
+@click.argument("data", type=DataPath)
 @click.option(
     "--report",
     "folder",
@@ -17,7 +17,7 @@ from search.cli.output import json_option, print_json, quiet_stdout, terminal
     help="Folder for the report and the rows; by default audits/NAME under FOLDSWEEP_HOME.",
 )
 @json_option
-def command(data: Path, folder: Path | None, as_json: bool) -> None:
+def command(data: Path | str, folder: Path | None, as_json: bool) -> None:
     """Find junk, duplicates, label conflicts and unreadable files in a data set.
 
     DATA is an .npz file, a folder of class folders or a .csv table. Writes an HTML report with
@@ -26,11 +26,14 @@ def command(data: Path, folder: Path | None, as_json: bool) -> None:
     with quiet_stdout():
         from objectives.audit import audit, write_report
         from objectives.data import load_source
+        from search.remote_data import local_data
         from search.settings import RuntimeSettings
 
-        source = load_source(data)
+        home = RuntimeSettings.from_environment().home
+        path = local_data(data, home)
+        source = load_source(path)
         report = audit(source)
-        folder = folder or RuntimeSettings.from_environment().home / "audits" / data.stem
+        folder = folder or home / "audits" / path.stem
         page = write_report(report, source, folder)
         rows = folder / "exclude.txt"
         rows.write_text("".join(f"{row}\n" for row in report.exclude), encoding="utf-8")

@@ -11,7 +11,9 @@ from search.cli.output import json_option, print_json, quiet_stdout, side_termin
 @click.command
 @takes_sweep_file
 @json_option
-def command(file: Path, data: Path | None, data_option: Path | None, as_json: bool) -> None:
+def command(
+    file: Path, data: Path | str | None, data_option: Path | str | None, as_json: bool
+) -> None:
     """Create or continue the sweep of a file, with live progress and a leaderboard.
 
     FILE is the sweep file, DATA takes the place of its data.path. Interrupt it whenever you like:
@@ -41,7 +43,7 @@ def command(file: Path, data: Path | None, data_option: Path | None, as_json: bo
         _say_what_next(document["sweep"], document["best"]["trial"])
 
 
-def _say_how_to_go_on(file: Path, data: Path | None) -> None:
+def _say_how_to_go_on(file: Path, data: Path | str | None) -> None:
     again = f"foldsweep launch {file}" + (f" --data {data}" if data else "")
     click.echo(f"Interrupted. Everything is kept; to go on, type: {again}", err=True)
 

@@ -10,7 +10,7 @@ from search.cli.arguments import chosen_data, takes_sweep_file
 
 @click.command
 @takes_sweep_file
-def command(file: Path, data: Path | None, data_option: Path | None) -> None:
+def command(file: Path, data: Path | str | None, data_option: Path | str | None) -> None:
     """Run one worker that joins the sweep of a file, on any machine.
 
     FILE is the sweep file, DATA takes the place of its data.path. The worker ends when the budget

@@ -96,12 +96,12 @@ class SweepFile(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def load_sweep_file(path: Path, *, data: Path | None = None) -> SweepFile:
+def load_sweep_file(path: Path, *, data: Path | str | None = None) -> SweepFile:
     """Read and check a sweep file.
 
     Args:
         path: The YAML file. Relative paths in it start at its folder, or else at the current one.
-        data: Takes the place of ``data.path``; relative to the current folder.
+        data: Takes the place of ``data.path``; relative to the current folder, or a URL.
 
     Returns:
         The checked settings; ``data.path`` is absolute, and need not exist.
@@ -118,7 +118,7 @@ def check_sweep(
     content: Mapping[str, Any],
     *,
     folder: Path | None = None,
-    data: Path | None = None,
+    data: Path | str | None = None,
     origin: str = "the sweep",
 ) -> SweepFile:
     """Check a sweep that is given as a mapping.
@@ -140,7 +140,8 @@ def check_sweep(
         section = merged.get("data") or {}
         if not isinstance(section, Mapping):
             raise InputError(f"{origin}: data must be a section with keys, got {section!r}.")
-        merged["data"] = {**section, "path": str(data.absolute())}
+        path = str(data.absolute()) if isinstance(data, Path) else data
+        merged["data"] = {**section, "path": path}
     check_plain(merged, origin)
     try:
         file = SweepFile.model_validate(merged)
@@ -183,7 +184,10 @@ def _over(given: AnySection, stored: AnySection) -> AnySection:
 
 
 def _with_absolute_paths(file: SweepFile, folder: Path, origin: str) -> SweepFile:
-    changed: dict[str, Any] = {"path": _found(file.data.path, folder, origin, "data.path")}
+    path = file.data.path
+    changed: dict[str, Any] = {}
+    if isinstance(path, Path):
+        changed["path"] = _found(path, folder, origin, "data.path")
     if file.data.exclude not in OWN_RULES:
         exclude = _found(Path(file.data.exclude), folder, origin, "data.exclude")
         changed["exclude"] = str(exclude)
