@@ -35,7 +35,7 @@ def surroundings(size: Any, origin: str) -> dict[str, Any]:
         },
         "versions": {**library_versions(), **{name: version(name) for name in ALSO_INSTALLED}},
         "data": origin,
-        "size": asdict(size),
+        "size": None if size is None else asdict(size),
     }
 
 

@@ -1,14 +1,20 @@
 """Measure how good a model is after how many minutes; see docs/benchmarks.md.
 
 Usage: python -m bench.time_to_score [--json] [--small] [--seeds N] [--minutes M] [--only a|b|c]
+    [--keep FOLDER]
+
+With ``--keep`` the parts that have ended are kept in that folder: a run that was interrupted goes
+on with the next part, and the images set aside are still opened once, at the end.
 """
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +28,7 @@ from bench.progress import say
 from bench.score.set_aside import LOOKS, divide
 from bench.score.sizes import FULL, SMALL, ScoreSize
 from bench.weights import choose_weights, mobilenets_with_weights
+from spaces.files import replacing
 
 LETTERS = ("a", "b", "c")
 MOST_TRIALS = 1000
@@ -38,6 +45,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="of each search; 20 where not given")
     parser.add_argument("--only", choices=LETTERS, help="one part: plain, fixed heads or sweep")
     parser.add_argument("--closed", action="store_true", help="leave the images set aside closed")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="go on where a run stopped")
     asked = parser.parse_args()
     # Ended from outside, it still ends its part and takes its folder away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
@@ -45,14 +53,18 @@ def main() -> None:
     size = SMALL if asked.small else FULL
     size = replace(size, minutes=asked.minutes or size.minutes)
     cells = _images(size)
-    with tempfile.TemporaryDirectory(prefix="foldsweep-bench-") as folder:
+    with ExitStack() as stack:
+        folder = asked.keep or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="foldsweep-bench-"))
+        )
+        folder.mkdir(parents=True, exist_ok=True)
         document = measure_scores(
             size,
             cells,
-            Path(folder),
+            folder,
             letters=asked.only or LETTERS,
             seeds=range(asked.seeds),
-            looks=None if asked.closed else _looks(cells, Path(folder)),
+            looks=None if asked.closed else _looks(cells, folder),
         )
     print(json.dumps(document, indent=1) if asked.json else "\n".join(summary(document)))
 
@@ -72,7 +84,7 @@ def measure_scores(
     Args:
         size: How much is done.
         cells: All images.
-        folder: Empty; data, homes and models are put there.
+        folder: Data, homes and models are put there; parts that have ended there are not run.
         letters: The parts: some of ``LETTERS``.
         seeds: Of the sweeps.
         looks: Where it is noted that the images set aside were opened; None leaves them closed.
@@ -128,8 +140,12 @@ class _Parts:
         return self._run("score_sweep", f"sweep-{seed}", {"sweep": sweep})
 
     def _run(self, part: str, name: str, more: Mapping[str, Any]) -> Mapping[str, Any]:
+        folder, answered = self.folder / name, self.folder / f"{name}.json"
+        if answered.is_file():
+            kept: Mapping[str, Any] = json.loads(answered.read_text())
+            return kept
         say(f"{name}: {self.size.minutes:g} minutes at most")
-        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         request = {
             "data": str(self.data),
@@ -137,7 +153,11 @@ class _Parts:
             "size": self.size.as_dict(),
             "folder": str(folder),
         }
-        return self.run(part, {**request, **more}, home=folder / "home")
+        when = {key: surroundings(None, "")[key] for key in ("date", "commit", "machine")}
+        answer = {**self.run(part, {**request, **more}, home=folder / "home"), "ran": when}
+        with replacing(answered) as file:
+            file.write(json.dumps(answer).encode())
+        return answer
 
 
 def score_sweep(
