@@ -24,7 +24,7 @@ IMPORTED_FIRST = (
     "objectives.audit",
     "objectives.splits",
     "search.workers.worker",
-    "search.workers.launcher",
+    "search.engines.launcher",
     "mlruns_config.outbox.delivery",
 )
 

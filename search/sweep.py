@@ -134,27 +134,29 @@ class Sweep:
 
         Raises:
             InputError: If the file cannot work; nothing has been made then.
-            UnavailableError: If the storage or MLflow does not answer.
+            UnavailableError: If the storage, MLflow or the engine does not answer.
             KeyboardInterrupt: After Ctrl-C; launch again to go on.
         """
         from search.creation import create_or_resume
+        from search.engines.engine import open_engine
+        from search.engines.launcher import Launcher
         from search.launch_notes import launch_notes
-        from search.workers.device import assign_devices, find_gpus
         from search.workers.interruption import LAUNCHER_GRACE_S, orderly_interruption
-        from search.workers.launcher import LocalLauncher
 
         def show() -> None:
             if on_progress is not None:
                 on_progress(self.status())
 
         self.refuse_unless_runnable()
-        with orderly_interruption(LAUNCHER_GRACE_S):
+        with (
+            orderly_interruption(LAUNCHER_GRACE_S),
+            open_engine(self.file.workers, self.settings) as engine,
+        ):
             opened = create_or_resume(self.file, self.settings)
             if on_note is not None:
                 for note in launch_notes(self.file, opened):
                     on_note(note)
-            devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
-            LocalLauncher(opened, devices, show).run()
+            Launcher(opened, engine(opened), show).run()
         return self.status()
 
     def work(self) -> None:

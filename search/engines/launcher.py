@@ -1,23 +1,17 @@
-"""The local engine: one process a worker, watched until the budget is used."""
+"""The launcher: fills the places of an engine with workers until the budget is used."""
 
 import logging
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-import search
 from mlruns_config.outbox.outbox import Outbox, drain
+from search.engines.place import Ending, Place
 from search.open_sweep import OpenSweep
-from search.settings import child_environment
 from search.storage.workers import new_worker_id
 from search.workers.dead_workers import bury, free_dead_workers
-from search.workers.device import Device
 from search.workers.liveness import Liveness
 from search.workers.settling import settle
 from search.workers.shares import Turn
@@ -33,44 +27,39 @@ MAX_EARLY_DEATHS = 3
 STOP_TIMEOUT_S = 8.3
 DRAIN_S = 30.0
 DRAIN_WHEN_INTERRUPTED_S = 1.0
-TAIL_LINES = 15
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass
 class _Post:
-    """A place for one worker process, filled again when it dies."""
+    """A place and who works there."""
 
     index: int
-    device: Device
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    worker_id: str = ""
-    """Of the process; the storage knows the worker by it, on whatever host."""
-    early_deaths: int = field(default=0)
+    place: Place
+    worker_id: str | None = None
+    """The storage knows the worker by it, on whatever machine; None while there is none."""
+    early_deaths: int = 0
 
 
-class LocalLauncher:
-    """Runs a sweep on this machine.
+class Launcher:
+    """Runs a sweep at the places of an engine.
 
     Args:
         opened: The sweep.
-        devices: One worker each.
+        places: One worker each.
         on_progress: Called about once a second.
     """
 
     def __init__(
-        self, opened: OpenSweep, devices: Sequence[Device], on_progress: Callable[[], None]
+        self, opened: OpenSweep, places: Sequence[Place], on_progress: Callable[[], None]
     ) -> None:
         self._opened = opened
         self._on_progress = on_progress
         self._last_progress_s = 0.0
         self._is_hurried = False
         self._liveness = Liveness(opened.settings.lease_s)
-        logs = opened.folder / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        self._posts = [_Post(i, d, logs / f"worker-{i}.log") for i, d in enumerate(devices)]
+        self._posts = [_Post(index, place) for index, place in enumerate(places)]
 
     def run(self) -> None:
         """Run the workers and return when there is nothing left to run.
@@ -78,6 +67,7 @@ class LocalLauncher:
         Raises:
             InputError: If workers die as soon as they start, with the end of their log; or if all
                 the latest trials failed.
+            UnavailableError: If the engine does not answer any more.
             KeyboardInterrupt: After Ctrl-C; the workers have given their trials back then.
         """
         drain_s = DRAIN_WHEN_INTERRUPTED_S
@@ -101,26 +91,29 @@ class LocalLauncher:
         for post in self._posts:
             self._look_after(post, work_is_left)
         self._show_progress()
-        return any(post.process for post in self._posts) or self._work_is_left()
+        return any(post.worker_id for post in self._posts) or self._work_is_left()
 
     def _look_after(self, post: _Post, work_is_left: bool) -> None:
-        if post.process is not None and post.process.poll() is not None:
-            self._bury(post)
-        if post.process is None and work_is_left:
-            self._start(post)
+        ending = post.place.ending() if post.worker_id else None
+        if ending is not None:
+            self._bury(post, ending)
+        if post.worker_id is None and work_is_left and post.place.is_ready():
+            post.worker_id = new_worker_id()
+            post.place.start(post.worker_id)
 
-    def _bury(self, post: _Post) -> None:
-        process = post.process
-        post.process = None
-        held = bury(self._opened, [post.worker_id])
-        if process is None or process.returncode == 0:
+    def _bury(self, post: _Post, ending: Ending) -> None:
+        held = bury(self._opened, [post.worker_id or ""])
+        post.worker_id = None
+        if ending.exit_code is None:
+            _logger.warning("worker %d has gone: %s", post.index, ending.tail)
+        if not ending.exit_code:
             return
         self._refuse_to_go_on_in_vain()
         post.early_deaths = 0 if held else post.early_deaths + 1
-        if post.early_deaths >= MAX_EARLY_DEATHS or process.returncode == EXIT_INPUT:
+        if post.early_deaths >= MAX_EARLY_DEATHS or ending.exit_code == EXIT_INPUT:
             raise InputError(
                 f"worker {post.index} ends before it runs a trial (exit code "
-                f"{process.returncode}); the end of {post.log}:\n{_tail(post.log)}"
+                f"{ending.exit_code}); the end of {ending.log}:\n{ending.tail}"
             )
 
     def _work_is_left(self) -> bool:
@@ -135,28 +128,6 @@ class LocalLauncher:
         if reason:
             raise InputError(reason)
 
-    def _start(self, post: _Post) -> None:
-        post.worker_id = new_worker_id()
-        command = [
-            sys.executable,
-            "-m",
-            "search.workers.worker_main",
-            str(self._opened.folder / "sweep.yaml"),
-        ]
-        command += ["--worker-id", post.worker_id]
-        command += ["--gpu-ids", ",".join(post.device.gpu_ids), "--gpus", str(post.device.gpus)]
-        command += ["--launcher-pid", str(os.getpid())]
-        with post.log.open("ab") as log:
-            # A session of its own: Ctrl-C reaches the launcher alone, which passes it on once.
-            post.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=child_environment({**post.device.environment(), "PYTHONPATH": _import_path()}),
-                start_new_session=True,
-            )
-
     def _show_progress(self) -> None:
         if time.monotonic() - self._last_progress_s >= PROGRESS_EVERY_S:
             self._last_progress_s = time.monotonic()
@@ -164,16 +135,15 @@ class LocalLauncher:
 
     def _stop_all(self) -> None:
         """End the workers; for one that has to be killed, no loss is counted."""
-        running = [post for post in self._posts if post.process is not None]
+        running = [post for post in self._posts if post.worker_id]
         for post in running:
-            if post.process is not None:
-                post.process.terminate()
+            post.place.interrupt()
         deadline_s = time.monotonic() + (0.0 if self._is_hurried else STOP_TIMEOUT_S)
         for post in running:
-            if post.process is not None:
-                _end(post.process, deadline_s)
-            self._opened.slots.give_back(post.worker_id)
-            bury(self._opened, [post.worker_id])
+            post.place.end(max(0.1, deadline_s - time.monotonic()))
+            if post.worker_id is not None:
+                self._opened.slots.give_back(post.worker_id)
+                bury(self._opened, [post.worker_id])
 
     def _settle(self, drain_s: float) -> None:
         """Send what ended workers left behind, and say how their trials ended."""
@@ -191,22 +161,3 @@ class LocalLauncher:
         unsent = drain(opened.tracking, folder, drain_s, on_run=on_run)
         if unsent:
             _logger.warning("%d messages still wait for MLflow: launch again to send them", unsent)
-
-
-def _end(process: subprocess.Popen[bytes], deadline_s: float) -> None:
-    try:
-        process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _import_path() -> str:
-    """Let a worker import what this process can: foldsweep, and the user's own modules."""
-    own = str(Path(search.__file__).resolve().parents[1])
-    return os.pathsep.join([own, *(str(Path(part or ".").absolute()) for part in sys.path)])
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(lines[-TAIL_LINES:])
