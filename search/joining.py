@@ -1,5 +1,7 @@
 """Join a sweep that exists: what was decided once comes from the storage, and is compared."""
 
+from socket import gethostname
+
 from mlruns_config.settings import TrackingSettings
 from search.home import claim_home
 from search.open_sweep import OpenSweep
@@ -9,7 +11,7 @@ from search.storage.records import SweepRow
 from search.storage.storage import open_storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import SweepFile, changes_that_affect_scores
-from search.workers.provenance import SCORING_RULES, score_versions
+from search.workers.provenance import SCORING_RULES, code_digest, score_versions
 from spaces.default_space import SPACES
 from spaces.errors import InputError
 from spaces.narrowing import AUTO, base_of, resolve_space
@@ -160,4 +162,22 @@ def refuse_other_versions(row: SweepRow) -> None:
         raise InputError(
             f"this machine has other versions than the sweep {row.name!r} was launched with: "
             f"{', '.join(differences)}. Install the same, or launch the sweep from here."
+        )
+
+
+def refuse_other_code(theirs: str) -> None:
+    """Refuse to run trials by another code than the launcher's, where versions say they are equal.
+
+    Args:
+        theirs: The launcher's ``code_digest``.
+
+    Raises:
+        InputError: Naming the packages that differ.
+    """
+    differing = sorted(set(code_digest().split(",")) - set(theirs.split(",")))
+    if differing:
+        names = ", ".join(part.partition(":")[0] for part in differing)
+        raise InputError(
+            f"the foldsweep of {gethostname()} is not the one that launched the sweep: the code of "
+            f"{names} differs. Install the same on every machine."
         )

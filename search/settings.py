@@ -1,6 +1,7 @@
 """Where sweeps live: the one place in which this package reads the environment."""
 
 import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,10 @@ from urllib.parse import quote
 from pydantic import Field, field_validator
 
 from spaces.environment import UNSET_IF_BLANK, EnvironmentSettings
+
+# What foldsweep, MLflow's client, the PostgreSQL driver, fsspec and Keras read.
+_TRAVELLING = re.compile(r"(FOLDSWEEP|MLFLOW|PG|FSSPEC|AWS)[A-Z0-9_]+|KERAS_HOME")
+_OF_ONE_MACHINE = ("FOLDSWEEP_HOME",)
 
 
 def _sqlite_in_home(validated: dict[str, Any]) -> str:
@@ -72,7 +77,29 @@ class RuntimeSettings(EnvironmentSettings):
         mark = "" if name == name.lower() else f"~{sha256(name.encode()).hexdigest()[:8]}"
         return self.home / "sweeps" / f"{name}{mark}"
 
+    def travelling_environment(self) -> dict[str, str]:
+        """Give the variables that a worker on another machine needs; they may hold passwords."""
+        variables = {
+            name: value
+            for name, value in os.environ.items()
+            if _TRAVELLING.fullmatch(name) and name not in _OF_ONE_MACHINE
+        }
+        return {
+            **variables,
+            "FOLDSWEEP_STORAGE_URL": self.storage_url,
+            "FOLDSWEEP_LEASE_S": str(self.lease_s),
+            "FOLDSWEEP_CHECKPOINT_S": str(self.checkpoint_s),
+        }
+
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of this process with some variables set, for a worker process."""
     return {**os.environ, **changes}
+
+
+def keep_ray_quiet() -> None:
+    """Keep Ray from reporting usage, unless the person has decided.
+
+    To be called before the first import of ray, which reads the variable.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -23,5 +23,11 @@ def open_engine(workers: WorkerSettings, settings: RuntimeSettings) -> Iterator[
         InputError: If it can run no such worker here.
         UnavailableError: If it does not answer.
     """
-    devices = assign_devices(workers, find_gpus(settings.visible_gpus))
-    yield partial(local_places, devices=devices)
+    if workers.engine == "local":
+        devices = assign_devices(workers, find_gpus(settings.visible_gpus))
+        yield partial(local_places, devices=devices)
+        return
+    from search.engines.ray import ray_engine
+
+    with ray_engine(workers, settings) as engine:
+        yield engine

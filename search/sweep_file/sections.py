@@ -1,8 +1,9 @@
 """The sections of a sweep file that decide how its trials are run."""
 
+import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from objectives.settings import Section
 from objectives.stopping.pruning import PrunerName
@@ -57,8 +58,22 @@ class BudgetSettings(Section):
 class WorkerSettings(Section):
     """Who runs the trials."""
 
-    engine: Literal["local"] = "local"
+    engine: Literal["local", "ray"] = "local"
     count: int = Field(default=1, ge=1, le=256)
-    """Worker processes where there is no GPU."""
+    """Worker processes: with Ray in all, with the local engine where there is no GPU."""
     gpus_per_worker: float = Field(default=1.0, ge=0.0, le=1_000)
     """GPUs of each worker, a fraction to share one; 0 leaves the GPUs alone."""
+    cpus_per_worker: int = Field(default=1, ge=1, le=1_000)
+    """CPU cores that each worker asks Ray for; the local engine shares out those of the machine."""
+    address: str = "auto"
+    """Ray's cluster: ``auto`` the one that this machine belongs to, ``HOST:PORT`` any other of it,
+    ``local`` a Ray of this machine that is started for the launch."""
+
+    @field_validator("address")
+    @classmethod
+    def _is_no_url(cls, address: str) -> str:
+        if not re.fullmatch(r"auto|local|[^\s/@]+:\d+", address):
+            raise ValueError(
+                "a Ray cluster is written 'auto', 'local' or 'HOST:PORT'; launch on a machine of it"
+            )
+        return address

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from urllib.parse import quote
 from search.workers.device import Device
 from spaces.errors import InputError
 
+LOOK_EVERY_S = 0.2
+
 
 def claims_folder() -> Path:
     """Name the folder that all workers of this user on this machine look into."""
@@ -18,7 +21,9 @@ def claims_folder() -> Path:
 
 
 @contextmanager
-def claim_device(devices: Sequence[Device], folder: Path) -> Iterator[Device]:
+def claim_device(
+    devices: Sequence[Device], folder: Path, *, patience_s: float = 0.0
+) -> Iterator[Device]:
     """Take the first device that is free, for as long as the block runs.
 
     A GPU belongs to one worker, or to as many as share it. However a process ends, the kernel gives
@@ -27,23 +32,34 @@ def claim_device(devices: Sequence[Device], folder: Path) -> Iterator[Device]:
     Args:
         devices: In the order in which they are tried; at least one.
         folder: Of the locks: the same for all workers of a machine, on a disk of its own.
+        patience_s: How long to wait where all are taken: a worker whose launcher was killed gives
+            its trial back before it leaves its device to another.
 
     Raises:
         InputError: If all are taken.
     """
+    deadline_s = time.monotonic() + patience_s
     with ExitStack() as locks:
-        yield _first_free(devices, folder, locks)
+        while (device := _first_free(devices, folder, locks)) is None:
+            if time.monotonic() >= deadline_s:
+                raise _taken(devices)
+            time.sleep(LOOK_EVERY_S)
+        yield device
 
 
-def _first_free(devices: Sequence[Device], folder: Path, locks: ExitStack) -> Device:
+def _first_free(devices: Sequence[Device], folder: Path, locks: ExitStack) -> Device | None:
     for device in devices:
         for share in range(device.n_sharing):
             with ExitStack() as attempt:
                 if all(_lock(path, how, attempt) for path, how in _files(device, share, folder)):
                     locks.push(attempt.pop_all())
                     return device
+    return None
+
+
+def _taken(devices: Sequence[Device]) -> InputError:
     gpus = {name for device in devices for name in device.gpu_ids}
-    raise InputError(
+    return InputError(
         f"other workers have taken all GPUs that this one may use ({len(gpus)}: "
         f"{', '.join(sorted(gpus))}), {devices[0].gpus:g} each. To let workers share a GPU, lower "
         "workers.gpus_per_worker, to 0.5 for two; or wait until one ends."

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from search.cli.quiet_tensorflow import quiet_tensorflow
-from search.joining import join, refuse_other_versions
+from search.joining import join, refuse_other_code, refuse_other_versions
 from search.settings import RuntimeSettings
 from search.storage.workers import new_worker_id
 from search.sweep_file.sweep_file import load_sweep_file
@@ -18,6 +18,8 @@ from spaces.errors import FoldsweepError, UnavailableError
 
 EXIT_INPUT = 2
 EXIT_UNAVAILABLE = 75
+DEVICE_PATIENCE_S = 30.0
+"""Longer than a worker takes to see that its launcher has gone, and to leave."""
 
 
 def main() -> int:
@@ -28,6 +30,7 @@ def main() -> int:
     parser.add_argument("--gpu-ids", default="")
     parser.add_argument("--gpus", type=float, default=0.0)
     parser.add_argument("--launcher-pid", type=int)
+    parser.add_argument("--code", default="")
     options = parser.parse_args()
     quiet_tensorflow()
     logging.basicConfig(
@@ -36,7 +39,9 @@ def main() -> int:
     ids = tuple(part for part in options.gpu_ids.split(",") if part)
     try:
         device = Device(ids, options.gpus)
-        with orderly_interruption(), claim_device([device], claims_folder()):
+        patience_s = DEVICE_PATIENCE_S if options.launcher_pid is not None else 0.0
+        claim = claim_device([device], claims_folder(), patience_s=patience_s)
+        with orderly_interruption(), claim:
             _work(options, device)
     except KeyboardInterrupt:
         leave_interrupted()
@@ -47,6 +52,8 @@ def main() -> int:
 
 
 def _work(options: argparse.Namespace, device: Device) -> None:
+    if options.code:
+        refuse_other_code(options.code)
     opened = join(load_sweep_file(options.file), RuntimeSettings.from_environment())
     refuse_other_versions(opened.row)
     if device.gpu_ids:

@@ -95,3 +95,19 @@ def test_no_two_names_share_a_folder_where_capitals_do_not_count() -> None:
     folders = {str(settings.sweep_folder(name)).lower() for name in names}
     assert len(folders) == len(names)
     assert settings.sweep_folder("zoo") == settings.home / "sweeps" / "zoo"
+
+
+def test_other_machines_get_what_their_workers_read_and_nothing_of_this_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOLDSWEEP_HOME", str(tmp_path))
+    monkeypatch.setenv("FOLDSWEEP_CHECKPOINTS", "s3://states")
+    for name in ("PGPASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_ACCESS_KEY_ID", "KERAS_HOME"):
+        monkeypatch.setenv(name, name.lower())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    given = RuntimeSettings.from_environment().travelling_environment()
+    assert given["FOLDSWEEP_STORAGE_URL"] == f"sqlite:///{tmp_path}/foldsweep.db"
+    assert (given["FOLDSWEEP_CHECKPOINTS"], given["FOLDSWEEP_LEASE_S"]) == ("s3://states", "60.0")
+    for name in ("PGPASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_ACCESS_KEY_ID", "KERAS_HOME"):
+        assert given[name] == name.lower()
+    assert not {"FOLDSWEEP_HOME", "CUDA_VISIBLE_DEVICES", "PATH", "HOME"} & set(given)

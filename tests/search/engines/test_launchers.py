@@ -1,4 +1,4 @@
-"""Worker processes that are launched, killed, interrupted, and never lose or double a trial."""
+"""What every engine does with its workers: no trial is lost or doubled, whoever dies."""
 
 import os
 import signal
@@ -27,14 +27,6 @@ HERE = Path(__file__).parents[1]
 LAUNCH = "import sys; from search.sweep import Sweep; Sweep.from_yaml(sys.argv[1]).launch()"
 
 
-@pytest.fixture
-def signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "signals"
-    folder.mkdir()
-    monkeypatch.setenv("TINY_OBJECTIVE_FOLDER", str(folder))
-    return folder
-
-
 def attempts(signals: Path) -> list[int]:
     """List the trial of every attempt that the tiny objective began."""
     return sorted(int(path.name.split("-")[1]) for path in signals.glob("attempt-*"))
@@ -56,11 +48,13 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 90) -> None:
 
 
 def test_a_trial_of_a_killed_worker_is_run_again_and_the_budget_stays_exact(
-    content: Content, home: Path, signals: Path
+    content: Content, workers: Content, home: Path, signals: Path
 ) -> None:
     (signals / "die-2").touch()
     seen: list[SweepStatus] = []
-    sweep = Sweep.from_mapping({**content, "budget": {"trials": 8}, "workers": {"count": 2}})
+    sweep = Sweep.from_mapping(
+        {**content, "budget": {"trials": 8}, "workers": {**workers, "count": 2}}
+    )
     status = sweep.launch(on_progress=seen.append)
     assert status.trials == {"free": 0, "running": 0, "done": 8, "pruned": 0, "failed": 0}
     assert attempts(signals) == sorted([*range(8), 2])
@@ -73,9 +67,9 @@ def test_a_trial_of_a_killed_worker_is_run_again_and_the_budget_stays_exact(
 
 
 def test_after_ctrl_c_everything_can_be_resumed(
-    content: Content, home: Path, signals: Path, tmp_path: Path
+    content: Content, workers: Content, home: Path, signals: Path, tmp_path: Path
 ) -> None:
-    content |= {"budget": {"trials": 3}, "workers": {"count": 2}}
+    content |= {"budget": {"trials": 3}, "workers": {**workers, "count": 2}}
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(content))
     (signals / "slow-all").touch()
@@ -104,8 +98,11 @@ def test_after_ctrl_c_everything_can_be_resumed(
     assert runs_by_trial(home) == {"0": 1, "1": 1, "2": 1}
 
 
-def test_workers_that_cannot_start_end_the_launch_with_their_log(content: Content) -> None:
-    sweep = Sweep.from_mapping({**content, "objective": "dying_objective:score"})
+def test_workers_that_cannot_start_end_the_launch_with_their_log(
+    content: Content, workers: Content
+) -> None:
+    content |= {"objective": "dying_objective:score", "workers": workers}
+    sweep = Sweep.from_mapping(content)
     with pytest.raises(InputError) as caught:
         sweep.launch()
     assert "exit code 3" in str(caught.value)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -81,6 +82,19 @@ def test_processes_that_start_together_never_share_a_gpu(workers: Workers) -> No
     started = [workers.start(*ids) for _ in range(4)]
     found = [process.stdout.readline().strip() for process in started if process.stdout]
     assert sorted(found) == [f"gpu:{number}" for number in ids]
+
+
+def test_who_is_patient_gets_the_gpu_that_another_leaves(tmp_path: Path) -> None:
+    device = Device(("0",), 1.0)
+    with ExitStack() as held:
+        held.enter_context(claim_device([device], tmp_path))
+        with pytest.raises(InputError), claim_device([device], tmp_path, patience_s=0.3):
+            pass
+        leaving = threading.Timer(0.3, held.close)
+        leaving.start()
+        with claim_device([device], tmp_path, patience_s=60):
+            pass
+        leaving.join()
 
 
 def names(devices: list[Device], folder: Path, held: ExitStack) -> list[str]:

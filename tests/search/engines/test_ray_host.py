@@ -1,0 +1,34 @@
+"""Which home a node's workers get."""
+
+from pathlib import Path
+
+import pytest
+
+from search.engines.ray_host import home_of_node
+from search.home import claim_home
+
+
+def test_a_node_uses_the_home_that_it_was_started_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launchers = tmp_path / "launcher"
+    claim_home(launchers)
+    monkeypatch.setenv("FOLDSWEEP_HOME", str(tmp_path / "own"))
+    assert home_of_node(launchers) == tmp_path / "own"
+
+
+def test_else_the_launchers_where_it_lies_there_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FOLDSWEEP_HOME", raising=False)
+    claim_home(tmp_path / "launcher")
+    assert home_of_node(tmp_path / "launcher") == tmp_path / "launcher"
+
+
+def test_else_one_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a folder of that name is something else."""
+    monkeypatch.setenv("FOLDSWEEP_HOME", " ")
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    (tmp_path / "launcher").mkdir()
+    for launchers in ("launcher", "nowhere"):
+        assert home_of_node(tmp_path / launchers) == tmp_path / "user" / "foldsweep-home"
