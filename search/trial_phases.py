@@ -47,6 +47,12 @@ def leaders(trials: Sequence[TrialPhases]) -> list[TrialPhases]:
     return sorted(finished, key=lambda trial: (-(trial.shown.score or 0.0), trial.head.trial or 0))
 
 
+def best_finetuning(slots: Sequence[Slot]) -> Slot | None:
+    """Give the best fine-tuning that is done, whom others race against; None without one."""
+    done = [s for s in slots if s.phase == "finetune" and s.state == "done" and s.score is not None]
+    return max(done, key=lambda slot: slot.score or 0.0, default=None)
+
+
 def stage_of(slot: Slot) -> Stage:
     """Name the stage in which a phase ends."""
     epochs = (slot.detail or {}).get("epochs") or {}

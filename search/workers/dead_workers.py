@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 
-from search.open_sweep import OpenSweep
 from search.storage.failures import STORAGE_ERRORS, is_passing
 from search.storage.records import WorkerRow
+from search.stored_sweep import StoredSweep
 from search.workers.liveness import Liveness
 
 KILLED = "its worker was killed"
@@ -13,7 +13,7 @@ KILLED = "its worker was killed"
 _logger = logging.getLogger(__name__)
 
 
-def free_dead_workers(opened: OpenSweep, liveness: Liveness) -> int:
+def free_dead_workers(opened: StoredSweep, liveness: Liveness) -> int:
     """Free the trials of workers that are gone.
 
     A judgement is carried out at once or not at all: after an outage, all begin anew.
@@ -34,12 +34,12 @@ def free_dead_workers(opened: OpenSweep, liveness: Liveness) -> int:
         return 0
 
 
-def bury(opened: OpenSweep, worker_ids: Sequence[str], *, reason: str = KILLED) -> int:
+def bury(opened: StoredSweep, worker_ids: Sequence[str], *, reason: str = KILLED) -> int:
     """Free the trials of workers that are known to have ended; gives how many."""
     return _bury(opened, [row for row in opened.workers.all() if row.id in worker_ids], reason)
 
 
-def _bury(opened: OpenSweep, dead: Sequence[WorkerRow], reason: str = KILLED) -> int:
+def _bury(opened: StoredSweep, dead: Sequence[WorkerRow], reason: str = KILLED) -> int:
     freed = opened.slots.lose(dead, reason)
     opened.workers.mark_lost([row.id for row in dead if row.state == "live"])
     return freed

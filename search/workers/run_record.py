@@ -15,8 +15,8 @@ from mlruns_config.description.trial_tags import (
     finetuning_ended_tags,
 )
 from mlruns_config.outbox.outbox import Outbox, RunSpool
-from search.open_sweep import OpenSweep
 from search.storage.records import Slot
+from search.stored_sweep import StoredSweep
 from search.study.reporter import EpochLog
 from search.trial_detail import TrialFindings
 from search.trial_phases import TrialPhases, stage_of
@@ -29,13 +29,13 @@ from spaces.policy_text import takes_strength
 class RunRecord:
     """Writes one phase of a trial into its run, in the order in which things become known."""
 
-    opened: OpenSweep
+    opened: StoredSweep
     run: RunSpool
     slot: Slot
     """As it was claimed."""
 
     @classmethod
-    def open(cls, opened: OpenSweep, outbox: Outbox, slot: Slot) -> "RunRecord":
+    def open(cls, opened: StoredSweep, outbox: Outbox, slot: Slot) -> "RunRecord":
         """Begin the run of a trial, or go on with it.
 
         Args:
@@ -56,18 +56,38 @@ class RunRecord:
 
     def begin(self, worker_id: str, device: str) -> None:
         """Log what is known before training, and the epochs that earlier attempts recorded."""
+        self._begin(worker_id, device, score_versions(), git_commit(Path.cwd()))
+        self._note("running")
+        self.log_epochs()
+
+    def restore(self, worker_id: str, device: str) -> None:
+        """Log again what was known before training, by what the storage has kept of it.
+
+        Args:
+            worker_id: Who ran the phase last.
+            device: What that computed on.
+        """
+        self._begin(worker_id, device, self.opened.row.versions, None)
+        self.log_epochs()
+
+    def _begin(
+        self, worker_id: str, device: str, versions: Mapping[str, str], commit: str | None
+    ) -> None:
         if self.slot.phase == "head":
-            self._begin_trial(worker_id, device)
+            self._begin_trial(worker_id, device, versions, commit)
         else:
             self.run.params(self._params().model_dump(include=set(FINETUNE_NAMES)))
             self.run.tags(finetuning_begun_tags(device=device, worker=worker_id))
-        self._note("running")
-        # With their own times: what MLflow has already, it drops.
-        log = EpochLog(self.run, self.opened.prepared.splits.n_folds)
+
+    def log_epochs(self) -> None:
+        """Log the epochs that were recorded; with their own times, so MLflow drops what it has."""
+        log = EpochLog(self.run, self.opened.file.validation.folds)
         for row in self.opened.slots.epochs(self.slot.number):
             log.note(row)
 
-    def _begin_trial(self, worker_id: str, device: str) -> None:
+    def _begin_trial(
+        self, worker_id: str, device: str, versions: Mapping[str, str], commit: str | None
+    ) -> None:
         params = self._params()
         # MLflow lets no parameter change: what is drawn later is logged later.
         self.run.params(params.decided_values())
@@ -75,11 +95,11 @@ class RunRecord:
         self.run.tags(
             begun_tags(
                 self.opened.origin(int(self.slot.trial or 0)),
-                versions=score_versions(),
+                versions=versions,
                 device=device,
                 worker=worker_id,
                 pair=params.pair,
-                commit=git_commit(Path.cwd()),
+                commit=commit,
             )
         )
         self.run.dataset(self.opened.dataset())

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import cache
 
 from mlruns_config.outbox.outbox import Outbox
-from search.open_sweep import OpenSweep
 from search.storage.records import FINISHED
+from search.stored_sweep import StoredSweep
 from search.workers.run_record import RunRecord
 
 
-def settle(opened: OpenSweep, outbox: Callable[[], Outbox]) -> None:
+def settle(opened: StoredSweep, outbox: Callable[[], Outbox]) -> None:
     """Tell Optuna how trials ended, and MLflow how they ended or that they wait.
 
     Args:
