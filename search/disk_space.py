@@ -8,12 +8,15 @@ from typing import Any
 
 from objectives.data.prepared import IMAGES_KIND
 from objectives.store.array_store import ArrayStore, Freed, Key
+from search.checkpoints.blobs import Blobs
+from search.checkpoints.loose_blobs import loose_blobs, remove_loose
 from search.settings import RuntimeSettings
 from search.status import read_status
-from search.storage.records import FINISHED, SweepRow
+from search.storage.records import FINISHED, Slot, SweepRow
 from search.storage.storage import Storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import NAME_PATTERN
+from search.trial_phases import best_finetuning
 
 STORE_FOLDER = "store"
 
@@ -26,6 +29,8 @@ class FreedSpace:
     """Images, views and features."""
     checkpoints: Freed
     """Folders of trials that have ended; their results are in the storage and in MLflow."""
+    blobs: Freed
+    """Large parts of states that no trial goes on from."""
     dry_run: bool
     """True if nothing was removed."""
 
@@ -75,7 +80,8 @@ def free_space(
     rows = list(_sweeps(storage))
     return FreedSpace(
         shared=_free_store(storage, rows, settings, max_bytes, dry_run=dry_run),
-        checkpoints=_free_checkpoints(storage, rows, settings, dry_run=dry_run),
+        checkpoints=_free_trials(storage, rows, settings, dry_run=dry_run),
+        blobs=_free_blobs(storage, settings, dry_run=dry_run),
         dry_run=dry_run,
     )
 
@@ -117,20 +123,46 @@ def _need(row: SweepRow) -> _Need:
     return _Need(row.fingerprint, file.data.image_px, file.search.seed)
 
 
-def _free_checkpoints(
+def _free_trials(
     storage: Storage, rows: list[SweepRow], settings: RuntimeSettings, *, dry_run: bool
 ) -> Freed:
     freed = Freed()
     for row in rows:
         if not NAME_PATTERN.fullmatch(row.name):
             continue  # A name from a database that is none of ours must not lead out of the home.
-        ended = {s.trial for s in storage.slots(row.id).all() if s.state in FINISHED}
+        ended = _ended_folders(storage, row)
         for folder in (settings.sweep_folder(row.name) / "trials").glob("*"):
-            if folder.name.isdecimal() and int(folder.name) in ended:
+            if folder.name in ended:
                 freed += Freed(1, _folder_bytes(folder))
                 if not dry_run:
                     shutil.rmtree(folder)
     return freed
+
+
+def _ended_folders(storage: Storage, row: SweepRow) -> set[str]:
+    """Name the folders of phases that have ended, but for what others under way may read."""
+    slots = storage.slots(row.id).all()
+    going_on = {slot.number for slot in slots if slot.state not in FINISHED}
+    ended = {_folder_name(slot) for slot in slots if slot.number not in going_on}
+    best = best_finetuning(slots)
+    if best is not None and read_status(storage, row).state != "done":
+        ended.discard(_folder_name(best))  # Whom fine-tunings to come race against.
+    return ended
+
+
+def _folder_name(slot: Slot) -> str:
+    return str(slot.trial) if slot.phase == "head" else f"{slot.trial}-{slot.phase}"
+
+
+def _free_blobs(storage: Storage, settings: RuntimeSettings, *, dry_run: bool) -> Freed:
+    """Free checkpoints of a folder of this machine; an object store is other machines' as well."""
+    blobs = Blobs(settings.checkpoints)
+    if blobs.folder is None:
+        return Freed()
+    loose = loose_blobs(blobs, storage, others_too=blobs.folder.is_relative_to(settings.home))
+    if not dry_run:
+        remove_loose(blobs, loose)
+    return Freed(len(loose), sum(loose.values()))
 
 
 def _folder_bytes(folder: Path) -> int:

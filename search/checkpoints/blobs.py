@@ -3,7 +3,7 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,7 +35,8 @@ class Blobs:
                 "folder or a URL that fsspec reads, and install what it needs."
             ) from error
         self._root = str(root).rstrip("/")
-        self._folder = Path(self._root) if "file" in _protocols(self._files) else None
+        self.folder = Path(self._root) if "file" in _protocols(self._files) else None
+        """Where it is a folder of this machine; None for an object store."""
 
     def uri(self, name: str) -> str:
         """Say where a file lies."""
@@ -49,7 +50,7 @@ class Blobs:
             DiskFullError: If the disk is full.
             OSError: If the store does not take it.
         """
-        if self._folder is not None:
+        if self.folder is not None:
             with replacing(Path(self._place(name))) as file:
                 yield file
             return
@@ -68,7 +69,7 @@ class Blobs:
         Raises:
             OSError: If it is not there, or the store does not give it.
         """
-        if self._folder is not None:
+        if self.folder is not None:
             yield Path(self._place(name))
             return
         with tempfile.NamedTemporaryFile() as aside:
@@ -78,11 +79,23 @@ class Blobs:
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it, if it is there."""
         place = self._place(name)
-        if self._folder is not None:
+        if self.folder is not None:
             shutil.rmtree(place, ignore_errors=True)
             Path(place).unlink(missing_ok=True)
         elif self._files.exists(place):
             self._files.rm(place, recursive=True)
+
+    def exists(self, name: str) -> bool:
+        """Say whether a file is there."""
+        return bool(self._files.exists(self._place(name)))
+
+    def sizes(self, folder: str = "") -> Mapping[str, int]:
+        """Give every file in a folder, or everywhere, with its bytes; those in writing too."""
+        place = self._place(folder) if folder else self._root
+        if not self._files.exists(place):
+            return {}
+        found = self._files.find(place, detail=True)
+        return {path[len(self._root) + 1 :]: int(at["size"] or 0) for path, at in found.items()}
 
     def _place(self, name: str) -> str:
         if not _NAME.fullmatch(name) or ".." in name:

@@ -48,10 +48,11 @@ def command(max_gb: float | None, dry_run: bool, as_json: bool) -> None:
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    shared, checkpoints = document["shared"], document["checkpoints"]
-    gigabytes = (shared["n_bytes"] + checkpoints["n_bytes"]) / 1e9
+    shared, checkpoints, blobs = (document[kind] for kind in ("shared", "checkpoints", "blobs"))
+    gigabytes = (shared["n_bytes"] + checkpoints["n_bytes"] + blobs["n_bytes"]) / 1e9
     verb = "Would free" if document["dry_run"] else "Freed"
     return (
         f"{verb} {gigabytes:.2f} GB: {shared['entries']} sets of images, views or features, "
-        f"files of {checkpoints['entries']} trials that have ended."
+        f"files of {checkpoints['entries']} phases of trials that have ended, "
+        f"{blobs['entries']} parts of states that no trial goes on from."
     )

@@ -40,6 +40,15 @@ class StoredCheckpoints:
         found = self._read(_of(slot) & (checkpoints.c.part == FINISHED_HEADS))
         return found[0] if found else None
 
+    def blob_names(self) -> Collection[str]:
+        """Name the files that rows lie in outside of the storage: ``NUMBER-PHASE/NAME``."""
+        columns = (checkpoints.c.number, checkpoints.c.phase, checkpoints.c.uri)
+        mine = (checkpoints.c.sweep_id == self._sweep_id) & checkpoints.c.uri.is_not(None)
+        rows = self._database.read(
+            lambda connection: connection.execute(select(*columns).where(mine)).all()
+        )
+        return {f"{number}-{phase}/{uri.rpartition('/')[2]}" for number, phase, uri in rows}
+
     def save(self, slot: Slot, rows: Sequence[CheckpointRow]) -> None:
         """Take parts in the place of what there was of the same names, all or none.
 

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from objectives.store.array_store import ArrayStore, ArrayWriter, Key
+from objectives.store.array_store import ArrayStore, ArrayWriter, Freed, Key
 from search.disk_space import free_space
 from search.settings import RuntimeSettings
+from search.storage.records import CheckpointRow
 from search.storage.storage import Storage, open_storage
 from search.sweep_file.sweep_file import check_sweep
 from tests.search.small_sweep import claim, enter_sweep
@@ -112,6 +113,78 @@ def test_files_of_trials_that_have_not_ended_stay(
     files.mkdir(parents=True)
     assert free_space(storage, settings).checkpoints.entries == 0
     assert files.exists()
+
+
+def write_file(path: Path, n_bytes: int = 100) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * n_bytes)
+    return path
+
+
+def finetuned(storage: Storage, settings: RuntimeSettings) -> tuple[str, Path]:
+    """Enter a sweep of two heads, of which the first was fine-tuned; gives its id and files."""
+    content = {"sweep": "tuned", "data": {"path": "x.npz"}, "budget": {"trials": 2}}
+    row = enter_sweep(storage, "tuned", file=check_sweep(content).as_written(), trials=2)
+    slots = storage.slots(row.id)
+    for trial in (0, 1):
+        slot = claim(slots, "w")
+        slots.assign_trial(slot, trial)
+        slots.finish(slot, "done", score=0.5, goes_on=True)
+        write_file(settings.sweep_folder("tuned") / "trials" / str(trial) / "heads.npz")
+    tuning = slots.claim_finetuning("w", lambda worthy, begun: 0)
+    assert tuning is not None
+    slots.finish(tuning, "done", score=0.6)
+    return row.id, write_file(settings.sweep_folder("tuned") / "trials" / "0-finetune" / "a.npz")
+
+
+def test_files_of_a_fine_tuning_go_when_its_sweep_has_ended_and_nobody_races_it_any_more(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    sweep_id, files = finetuned(storage, settings)
+    slots = storage.slots(sweep_id)
+    other = slots.claim_finetuning("w", lambda worthy, begun: 1)
+    assert other is not None
+    # Fine-tuning of trial 1 runs: its heads and whom it races against stay.
+    assert free_space(storage, settings).checkpoints.entries == 1
+    trials = settings.sweep_folder("tuned") / "trials"
+    assert {path.name for path in trials.iterdir()} == {"1", "0-finetune"}
+    slots.finish(other, "done", score=0.4)
+    assert free_space(storage, settings).checkpoints.entries == 2
+    assert not files.exists()
+
+
+def test_large_states_stay_while_their_phase_runs_or_a_row_names_them(
+    storage: Storage, settings: RuntimeSettings
+) -> None:
+    sweep_id = add_sweep(storage, "new", done=False)
+    slots = storage.slots(sweep_id)
+    slot = claim(slots, "w")
+    slots.assign_trial(slot, 0)
+    folder = settings.home / "checkpoints" / sweep_id / "0-head"
+    named, loose = write_file(folder / "named.npz"), write_file(folder / "loose.npz", 70)
+    row = CheckpointRow("part", "head", 0, 0, 0.0, "f" * 64, 100, uri=named.as_uri())
+    storage.checkpoints(sweep_id).save(slot, [row])
+    assert free_space(storage, settings).blobs == Freed()
+    slots.give_back("w")
+    assert free_space(storage, settings, dry_run=True).blobs == Freed(1, 70)
+    assert free_space(storage, settings).blobs == Freed(1, 70)
+    assert (named.exists(), loose.exists()) == (True, False)
+    slots.finish(claim(slots, "w"), "done", score=0.5)
+    assert free_space(storage, settings).blobs == Freed(1, 100)
+    assert not (settings.home / "checkpoints" / sweep_id).exists()
+
+
+def test_states_of_sweeps_that_are_not_in_the_storage_go_from_the_home_alone(
+    storage: Storage, settings: RuntimeSettings, tmp_path: Path
+) -> None:
+    unknown = f"{uuid.uuid4()}/3-finetune/a.npz"
+    own = write_file(settings.home / "checkpoints" / unknown)
+    foreign = write_file(settings.home / "checkpoints" / "notes" / "mine.txt")
+    shared = write_file(tmp_path / "shared" / unknown)
+    elsewhere = RuntimeSettings(home=settings.home, checkpoints=str(tmp_path / "shared"))
+    assert free_space(storage, elsewhere).blobs == Freed()
+    assert free_space(storage, settings).blobs == Freed(1, 100)
+    assert (own.exists(), foreign.exists(), shared.exists()) == (False, True, True)
 
 
 def test_a_cap_frees_the_least_recently_used_that_a_sweep_still_needs(
