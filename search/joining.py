@@ -152,12 +152,7 @@ def refuse_other_versions(row: SweepRow) -> None:
         InputError: Naming each that differs from those that the sweep was last launched with.
     """
     refuse_other_rules(row)
-    own = score_versions()
-    differences = [
-        f"{name} {own.get(name, 'none')} instead of {row.versions.get(name, 'none')}"
-        for name in sorted(own.keys() | row.versions.keys())
-        if own.get(name) != row.versions.get(name)
-    ]
+    differences = version_differences(row)
     if differences:
         raise InputError(
             f"this machine has other versions than the sweep {row.name!r} was launched with: "
@@ -181,3 +176,13 @@ def refuse_other_code(theirs: str) -> None:
             f"the foldsweep of {gethostname()} is not the one that launched the sweep: the code of "
             f"{names} differs. Install the same on every machine."
         )
+
+
+def version_differences(row: SweepRow) -> list[str]:
+    """Name each library, and the scoring rules, of which a sweep was last launched with another."""
+    own = score_versions()
+    return [
+        f"{name} {own.get(name, 'none')} instead of {row.versions.get(name, 'none')}"
+        for name in sorted(own.keys() | row.versions.keys())
+        if own.get(name) != row.versions.get(name)
+    ]

@@ -1,7 +1,8 @@
 """A sweep from Python: the same that the command line does."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from objectives.ensembles.choosing import EnsembleSize
+    from objectives.records import Phase
     from search.open_sweep import OpenSweep
     from search.promotion.report import Promotion
+    from search.replay.comparison import Replay
     from search.storage.records import Budget
+    from search.workers.device import Device
 
 
 SHOWN_COLUMNS = (
@@ -169,20 +173,14 @@ class Sweep:
         """
         from search.joining import refuse_other_versions
         from search.storage.workers import new_worker_id
-        from search.workers.claim import claim_device, claims_folder
-        from search.workers.device import assign_devices, find_gpus, set_up_gpus
         from search.workers.interruption import orderly_interruption
         from search.workers.worker import run_worker
 
         self.refuse_unless_runnable()
-        devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
-        with orderly_interruption(), claim_device(devices, claims_folder()) as device:
-            # Before TensorFlow is loaded, which reads it once.
-            os.environ.update(device.environment())
+        with orderly_interruption(), self._device() as device:
             opened = self._joined()
             refuse_other_versions(opened.row)
-            if device.gpu_ids:
-                set_up_gpus()
+            device.set_up()
             run_worker(opened, device, worker_id=new_worker_id())
 
     def change_budget(
@@ -341,6 +339,34 @@ class Sweep:
             on_progress=on_progress,
         )
 
+    def replay(
+        self,
+        trial: int,
+        *,
+        phase: "Phase | None" = None,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> "Replay":
+        """Run a finished phase of a trial again, and compare all its scores with the stored ones.
+
+        Args:
+            trial: Its number.
+            phase: ``head`` or ``finetune``; None takes the one that its score comes from.
+            on_progress: Hears every epoch.
+
+        Raises:
+            InputError: If there is no such phase, it left no scores, or the data are others.
+        """
+        from search.joining import join
+        from search.replay.replay import replay
+        from search.workers.interruption import orderly_interruption
+
+        self._row()
+        self.refuse_unless_runnable()
+        with orderly_interruption(), self._device() as device:
+            opened = join(self.file, self.settings)
+            device.set_up()
+            return replay(opened, trial, phase=phase, device=device.name, on_progress=on_progress)
+
     def refuse_unless_runnable(self) -> None:
         """Refuse to import what a database says.
 
@@ -352,6 +378,18 @@ class Sweep:
                 f"the sweep {self.name!r} was not launched from {self.settings.home}: use its "
                 "sweep file, or set FOLDSWEEP_HOME to the home that it was launched from."
             )
+
+    @contextmanager
+    def _device(self) -> "Iterator[Device]":
+        """Compute on what a worker of the sweep would compute on."""
+        from search.workers.claim import claim_device, claims_folder
+        from search.workers.device import assign_devices, find_gpus
+
+        devices = assign_devices(self.file.workers, find_gpus(self.settings.visible_gpus))
+        with claim_device(devices, claims_folder()) as device:
+            # Before TensorFlow is loaded, which reads it once.
+            os.environ.update(device.environment())
+            yield device
 
     def _joined(self) -> "OpenSweep":
         """Open the sweep, and create it if this is the first that asks for it."""

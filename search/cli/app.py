@@ -17,6 +17,7 @@ COMMANDS = {
     "stop": "Stop a sweep: every worker keeps what it has and leaves, wherever it runs.",
     "budget": "Show or change the budget of a sweep, also while workers run.",
     "show": "Show one trial: parameters, fold scores, stages, cost, links.",
+    "replay": "Run a finished trial again and compare its scores with the stored ones.",
     "promote": "Refit what answers best, test it on the holdout and register the model.",
     "predict": "Print class and probabilities for images.",
     "ui": "Open the MLflow UI for the sweeps of this home.",

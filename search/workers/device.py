@@ -39,6 +39,11 @@ class Device:
             variables |= dict.fromkeys(names, threads)
         return variables
 
+    def set_up(self) -> None:
+        """Let this process compute on it; before anything is computed."""
+        if self.gpu_ids:
+            set_up_gpus()
+
 
 def find_gpus(visible: str | None) -> list[str]:
     """List the GPUs of this machine, by NVIDIA's library and without loading TensorFlow.
