@@ -118,6 +118,31 @@ def _free_store(
     return store.collect(lambda key: key in kept, dry_run=dry_run)
 
 
+def free_views_of(
+    storage: Storage, row: SweepRow, settings: RuntimeSettings, *, dry_run: bool = False
+) -> Freed:
+    """Remove images, views and features of a sweep, but for what an unfinished other one needs.
+
+    Args:
+        storage: The database with the sweeps.
+        row: The sweep, finished or not.
+        settings: Of this machine.
+        dry_run: Remove nothing, only count.
+    """
+    folder = settings.home / STORE_FOLDER
+    if not folder.exists():
+        return Freed()
+    others = [other for other in _sweeps(storage) if other.id != row.id]
+    needs = [_need(other) for other in others if read_status(storage, other).state != "done"]
+    own = _need(row)
+
+    def keep(key: Key) -> bool:
+        return not own.covers(key) or any(need.covers(key) for need in needs)
+
+    store = ArrayStore(folder, max_bytes=settings.store_bytes)
+    return store.collect(keep, dry_run=dry_run)
+
+
 def _need(row: SweepRow) -> _Need:
     file = stored_file(row)
     return _Need(row.fingerprint, file.data.image_px, file.search.seed)
@@ -133,7 +158,7 @@ def _free_trials(
         ended = _ended_folders(storage, row)
         for folder in (settings.sweep_folder(row.name) / "trials").glob("*"):
             if folder.name in ended:
-                freed += Freed(1, _folder_bytes(folder))
+                freed += Freed(1, folder_bytes(folder))
                 if not dry_run:
                     shutil.rmtree(folder)
     return freed
@@ -165,5 +190,6 @@ def _free_blobs(storage: Storage, settings: RuntimeSettings, *, dry_run: bool) -
     return Freed(len(loose), sum(loose.values()))
 
 
-def _folder_bytes(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
+    """Count the bytes of all files in a folder; 0 if it is not there."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

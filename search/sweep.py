@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from objectives.ensembles.choosing import EnsembleSize
     from objectives.records import Phase
+    from search.deletion import Footprint
     from search.open_sweep import OpenSweep
     from search.promotion.report import Promotion
     from search.replay.comparison import Replay
     from search.storage.records import Budget
+    from search.stored_sweep import StoredSweep
     from search.workers.device import Device
 
 
@@ -367,6 +369,34 @@ class Sweep:
             device.set_up()
             return replay(opened, trial, phase=phase, device=device.name, on_progress=on_progress)
 
+    def footprint(self) -> "Footprint":
+        """Count what :meth:`delete` would take away, and what stays.
+
+        Raises:
+            InputError: If it was not launched yet.
+            UnavailableError: If MLflow does not answer.
+        """
+        from search.deletion import footprint
+
+        return footprint(self._stored())
+
+    def delete(self, *, on_progress: Callable[[str], None] | None = None) -> "Footprint":
+        """Delete the sweep in MLflow, Optuna, storage and home; the name is free then.
+
+        Registered models stay, with the runs that they come from, and looks at a holdout stay
+        counted. Interrupted, it goes on when it is called again.
+
+        Args:
+            on_progress: Hears what has been deleted, step by step.
+
+        Raises:
+            InputError: If it was not launched yet, or somebody works on it.
+            UnavailableError: If MLflow or the storage does not answer.
+        """
+        from search.deletion import delete_sweep
+
+        return delete_sweep(self._stored(), on_progress=on_progress)
+
     def refuse_unless_runnable(self) -> None:
         """Refuse to import what a database says.
 
@@ -398,6 +428,11 @@ class Sweep:
 
         exists = self.storage.sweeps.find(self.name) is not None
         return (join if exists else create_or_resume)(self.file, self.settings)
+
+    def _stored(self) -> "StoredSweep":
+        from search.stored_sweep import StoredSweep
+
+        return StoredSweep.of(self.storage, self._row(), self.settings)
 
     def _row(self) -> SweepRow:
         row = self.storage.sweeps.find(self.name)

@@ -27,6 +27,21 @@ def present(folder: Path) -> Iterator[str]:
         yield name
 
 
+def is_anyone_present(folder: Path) -> bool:
+    """Say whether a promotion is alive on this machine.
+
+    Args:
+        folder: As of :func:`present`.
+    """
+    for path in folder.glob("*.lock"):
+        try:
+            with FileLock(path, blocking=False):
+                continue
+        except Timeout:
+            return True
+    return False
+
+
 def settle_absent(folder: Path, settle: Callable[[str], None]) -> None:
     """Settle what promotions have left whose process is gone, and forget them.
 

@@ -11,6 +11,8 @@ from search.storage.columns import now_s
 from search.storage.database import Database
 from search.storage.records import Budget, SweepRow
 
+TOMBSTONE = "deleted "
+"""With its id the name of a deleted sweep that looked at a holdout; no sweep file has a space."""
 _sweeps = tables.sweeps.c
 _slots = tables.slots.c
 
@@ -27,13 +29,16 @@ class Sweeps:
 
     def find(self, name: str) -> SweepRow | None:
         """Find a sweep by its name."""
+        if name.startswith(TOMBSTONE):
+            return None
         query = select(tables.sweeps).where(_sweeps.name == name)
         row = self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else SweepRow(**row._mapping)
 
     def names(self) -> Sequence[str]:
         """Name all sweeps, the newest first."""
-        query = select(_sweeps.name).order_by(_sweeps.created_at.desc())
+        there = _sweeps.name.not_like(f"{TOMBSTONE}%")
+        query = select(_sweeps.name).where(there).order_by(_sweeps.created_at.desc())
         return self._database.read(lambda connection: connection.execute(query).scalars().all())
 
     def budget(self, sweep_id: str) -> Budget:
@@ -140,6 +145,30 @@ class Sweeps:
             The budget after the change.
         """
         return self._database.write(lambda connection: _change_budget(connection, sweep_id, limits))
+
+    def delete(self, sweep_id: str) -> None:
+        """Delete all rows of a sweep in one transaction; again is harmless.
+
+        Looks at a holdout stay, because they say how often its images were looked at, whatever the
+        sweep. They refer to the sweep's row: of a sweep with looks that stays, without content and
+        under a name that is none.
+        """
+        epochs, checkpoints = tables.epochs, tables.checkpoints
+        whole = {"name": TOMBSTONE + sweep_id, "file": "", "splits": b"", "versions": {}}
+
+        def take_away(connection: Connection) -> None:
+            # Whoever joins at the same time waits here.
+            connection.execute(select(_sweeps.id).where(_sweeps.id == sweep_id).with_for_update())
+            for table in (epochs, checkpoints, tables.slots, tables.workers):
+                connection.execute(delete(table).where(table.c.sweep_id == sweep_id))
+            looks = select(tables.promotions.c.id).where(tables.promotions.c.sweep_id == sweep_id)
+            this = _sweeps.id == sweep_id
+            if connection.execute(looks.limit(1)).scalar() is None:
+                connection.execute(delete(tables.sweeps).where(this))
+            else:
+                connection.execute(update(tables.sweeps).where(this).values(**whole))
+
+        self._database.write(take_away)
 
 
 def _change_budget(

@@ -21,6 +21,7 @@ from search.study.samplers import make_pruner
 from search.sweep_file.sections import SearchSettings
 from spaces.space import Dimension, Value
 
+PHASES: tuple[Phase, ...] = ("head", "finetune")
 SLOT_ATTRIBUTE = "foldsweep:slot"
 _ENQUEUED_ATTRIBUTE = "fixed_params"
 _OPTUNA_STATES = {
@@ -60,8 +61,7 @@ class SweepStudy:
         self._storage = storage.optuna
         self._slots = slots
         self._phase = phase
-        # No sweep has a name with a slash.
-        study_name = name if phase == "head" else f"{name}/{phase}"
+        study_name = name_of_study(name, phase)
         self._study = optuna.create_study(
             storage=self._storage,
             study_name=study_name,
@@ -154,6 +154,30 @@ class SweepStudy:
     def _set_running(self, trial_id: int) -> None:
         if self._storage.get_trial(trial_id).state == TrialState.WAITING:
             self._storage.set_trial_state_values(trial_id, state=TrialState.RUNNING)
+
+
+def name_of_study(sweep: str, phase: Phase) -> str:
+    """Name the study of a phase; no sweep has a name with a slash."""
+    return sweep if phase == "head" else f"{sweep}/{phase}"
+
+
+def study_exists(storage: Storage, sweep: str, phase: Phase) -> bool:
+    """Say whether a study is there, without making it."""
+    try:
+        storage.optuna.get_study_id_from_name(name_of_study(sweep, phase))
+    except KeyError:
+        return False
+    return True
+
+
+def delete_studies(storage: Storage, sweep: str) -> None:
+    """Delete the studies of all phases of a sweep, those that are there."""
+    for phase in PHASES:
+        try:
+            study_id = storage.optuna.get_study_id_from_name(name_of_study(sweep, phase))
+            storage.optuna.delete_study(study_id)
+        except KeyError:
+            continue  # Perhaps it was deleted, and the database could not say so.
 
 
 def enqueued_labels(trial: Trial) -> set[str]:

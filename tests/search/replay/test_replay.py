@@ -179,7 +179,12 @@ def test_a_trial_that_was_ended_early_is_replayed_for_the_epochs_that_it_had(
     assert max(epoch.difference for epoch in found.epochs) == 0
     # A fine-tuning that was given up after one fold has no score of its own.
     others = (epochs.c.phase == "finetune") & (epochs.c.folds != "0")
-    given_up: dict[str, Any] = {"state": "pruned", "score": None, "detail": {}, "reason": "no chance left"}
+    given_up: dict[str, Any] = {
+        "state": "pruned",
+        "score": None,
+        "detail": {},
+        "reason": "no chance left",
+    }
     with changed(killed, epochs, others), changed(killed, slots, tuned, **given_up):
         found = killed.replay(0, phase="finetune")
     assert (found.score, found.stored_score, found.fold_scores) == (None, None, ())
