@@ -25,14 +25,30 @@ def claim_home(home: Path) -> None:
     marker = home / _MARKER
     try:
         home.mkdir(parents=True, exist_ok=True)
+        check_home(home)
+        if not marker.exists():
+            with replacing(marker) as file:
+                file.write(json.dumps({"format": FORMAT}).encode())
+    except OSError as error:
+        raise UnavailableError(f"the home {home} cannot be used: {error.strerror}.") from error
+
+
+def check_home(home: Path) -> None:
+    """See that a home is one that this foldsweep can use, or none yet; nothing is made.
+
+    Raises:
+        InputError: If it was made by a foldsweep of another format.
+        UnavailableError: If it cannot be read.
+    """
+    marker = home / _MARKER
+    try:
         if not marker.exists():
             if any((home / name).exists() for name in _OWN_FOLDERS):
                 raise InputError(
                     f"the home {home} was made by a foldsweep from before its first release and "
                     "cannot be used: move it away, or set FOLDSWEEP_HOME to another folder."
                 )
-            with replacing(marker) as file:
-                file.write(json.dumps({"format": FORMAT}).encode())
+            return
         found = json.loads(marker.read_bytes()).get("format")
     except OSError as error:
         raise UnavailableError(f"the home {home} cannot be used: {error.strerror}.") from error

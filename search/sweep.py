@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from objectives.ensembles.choosing import EnsembleSize
     from objectives.records import Phase
     from search.deletion import Footprint
+    from search.doctor.examination import Report
     from search.open_sweep import OpenSweep
     from search.promotion.report import Promotion
     from search.replay.comparison import Replay
@@ -368,6 +369,20 @@ class Sweep:
             opened = join(self.file, self.settings)
             device.set_up()
             return replay(opened, trial, phase=phase, device=device.name, on_progress=on_progress)
+
+    def doctor(self, *, fix: bool = False) -> "Report":
+        """Find what disagrees between storage, Optuna, MLflow and this machine's disk.
+
+        Args:
+            fix: Mend what can be mended; what living workers use is left alone.
+
+        Raises:
+            InputError: If it was not launched yet.
+            UnavailableError: If the storage does not answer.
+        """
+        from search.doctor.examination import examine
+
+        return examine(self.settings, name=self.name, fix=fix)
 
     def footprint(self) -> "Footprint":
         """Count what :meth:`delete` would take away, and what stays.

@@ -204,6 +204,34 @@ class ArrayStore:
             self._room.sweep_locks()
         return freed
 
+    def half_made(self, *, dry_run: bool) -> int:
+        """Remove what killed producers left behind; gives its bytes.
+
+        Args:
+            dry_run: Remove nothing, only count.
+        """
+        return self._room.sweep(dry_run=dry_run)
+
+    def damaged(self) -> list[Path]:
+        """Read all published entries, and list those whose files are not what they should be."""
+        # The least recently used first, so that the order of their last uses stays.
+        return [folder.path for folder in self._room.published() if self._is_damaged(folder.path)]
+
+    def remove_damaged(self, path: Path) -> bool:
+        """Remove an entry of :meth:`damaged`; False if somebody is making it anew."""
+        with self._room.hold_entry(path.name, blocking=False) as held:
+            return held and (not self._is_damaged(path) or self._room.discard(path))
+
+    def _is_damaged(self, path: Path) -> bool:
+        meta = read_meta(path)
+        if meta is None or entry_name(meta.key) != path.name:
+            return path.exists()
+        try:
+            open_entry(path, meta.key, self._checked)
+        except DamagedEntryError:
+            return path.exists()
+        return False
+
     def _open(self, name: str, key: Key) -> Arrays | None:
         return open_entry(self._room.entries / name, key, self._checked)
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "promote": "Refit what answers best, test it on the holdout and register the model.",
     "predict": "Print class and probabilities for images.",
     "ui": "Open the MLflow UI for the sweeps of this home.",
+    "doctor": "Find what disagrees between storage, Optuna, MLflow and disk, and mend it.",
     "delete": "Delete a sweep: its runs, studies, checkpoints, files and rows.",
     "gc": "Free the views, features and checkpoints that no sweep needs.",
 }

@@ -13,11 +13,11 @@ from search.open_sweep import OpenSweep
 from search.storage.workers import new_worker_id
 from search.workers.dead_workers import bury, free_dead_workers
 from search.workers.liveness import Liveness
+from search.workers.run_record import note_run_of
 from search.workers.settling import settle
 from search.workers.shares import Turn
 from search.workers.time_left import seconds_left
 from search.workers.trial_failures import reason_to_halt
-from search.workers.worker import note_run_of
 from search.workers.worker_main import EXIT_INPUT
 from spaces.errors import InputError
 

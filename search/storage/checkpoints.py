@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from search.storage.database import Database
-from search.storage.fence import held, lock_held
+from search.storage.fence import held, lock_held, this_slot
 from search.storage.records import CheckpointRow, Slot
 from search.storage.tables import checkpoints, slots
 
@@ -67,6 +67,17 @@ class StoredCheckpoints:
             connection.execute(update(slots).where(held(slot)).values(in_vain=0))
 
         self._database.write(write)
+
+    def forget(self, slot: Slot) -> None:
+        """Drop the state of a phase that nobody runs; nothing happens if somebody has taken it."""
+        resting = this_slot(slot.sweep_id, slot.number, slot.phase) & (slots.c.state != "running")
+        query = select(slots.c.number).where(resting, slots.c.attempt == slot.attempt)
+
+        def drop(connection: Connection) -> None:
+            if connection.scalar(query.with_for_update()) is not None:
+                drop_states(connection, slot)
+
+        self._database.write(drop)
 
     def keep_heads_of(self, numbers: Collection[int]) -> None:
         """Drop the finished heads of all other slots: they are trained again if need be."""

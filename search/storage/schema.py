@@ -24,10 +24,10 @@ def ensure_schema(database: Database) -> None:
         InputError: If the tables were made by another foldsweep, one that is newer, or one of
             before the first version.
     """
-    if database.read(_stored_version) == VERSION:
+    if database.read(stored_version) == VERSION:
         return
     with database.exclusive("schema"):
-        stored = database.read(_stored_version)
+        stored = database.read(stored_version)
         if stored is None and database.read(_has_tables):
             raise InputError(
                 f"the storage {database.url.render_as_string()} was made by a foldsweep from "
@@ -43,7 +43,8 @@ def ensure_schema(database: Database) -> None:
             _upgrade(database)
 
 
-def _stored_version(connection: Connection) -> str | None:
+def stored_version(connection: Connection) -> str | None:
+    """Read the version of the tables; None if there are none, or they are of before versions."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     found = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))

@@ -12,7 +12,7 @@ from search.network_disks import refuse_network_disk
 from search.storage.checkpoints import StoredCheckpoints
 from search.storage.database import Database
 from search.storage.promotions import Promotions
-from search.storage.schema import ensure_schema
+from search.storage.schema import VERSION, ensure_schema, stored_version
 from search.storage.slots import Slots
 from search.storage.sweeps import Sweeps
 from search.storage.workers import Workers
@@ -93,6 +93,23 @@ def storage_exists(url: str) -> bool:
     if database.get_backend_name() != "sqlite":
         return True
     return Path(str(database.database)).exists()
+
+
+def schema_versions(url: str) -> tuple[str | None, str]:
+    """Read the version of a storage's tables, changing nothing, and that of this foldsweep.
+
+    Raises:
+        InputError: If the URL names another kind of database or is no URL.
+        UnavailableError: If the database does not answer; without the password.
+    """
+    database = Database(parse_storage_url(url))
+    try:
+        with database.retrying.impatient():
+            return database.read(stored_version), VERSION
+    except (DBAPIError, OSError) as error:
+        raise _unavailable(url, error) from None
+    finally:
+        database.dispose()
 
 
 def open_storage(url: str) -> Storage:

@@ -6,6 +6,7 @@ with like.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import optuna
@@ -29,6 +30,24 @@ _OPTUNA_STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
+
+_STATES = {
+    **{state: name for name, state in _OPTUNA_STATES.items()},
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+@dataclass(frozen=True)
+class StudyTrial:
+    """One trial as the study has it."""
+
+    number: int
+    state: str
+    """As of a slot; ``waiting`` is a point that was enqueued."""
+    score: float | None
+    slot: int | None
+    """The number of the slot that it was made for; None for one that was enqueued."""
 
 
 class SweepStudy:
@@ -108,6 +127,22 @@ class SweepStudy:
             value = slot.score if slot.state == "done" else None
             self._study.tell(slot.study_trial, value, state=state, skip_if_finished=True)
         self._slots.mark_told(slot)
+
+    def trials(self) -> list["StudyTrial"]:
+        """Read every trial, whether a slot has it or not."""
+        return [
+            StudyTrial(
+                trial.number,
+                _STATES[trial.state],
+                trial.value if trial.state == TrialState.COMPLETE else None,
+                trial.user_attrs.get(SLOT_ATTRIBUTE),
+            )
+            for trial in self._study.get_trials(deepcopy=False)
+        ]
+
+    def give_up(self, number: int) -> None:
+        """Let Optuna know that nobody goes on with a trial; again is harmless."""
+        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
 
     def enqueue(self, point: Mapping[str, Any]) -> None:
         """Put a point, or a part of one, before all that the sampler would draw.

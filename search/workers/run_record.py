@@ -1,7 +1,7 @@
 """What MLflow is told about a trial: what the storage has of it, and its files."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -151,6 +151,15 @@ class RunRecord:
 
     def _note(self, state: str) -> None:
         self.opened.slots.note_spooled(self.slot, state)
+
+
+def note_run_of(opened: StoredSweep) -> Callable[[str, str], None]:
+    """Give what writes the MLflow run of a trial into the storage, when its outbox knows it."""
+
+    def note(key: str, run_id: str) -> None:
+        opened.slots.note_run(int(key.rpartition("/")[2]), run_id)
+
+    return note
 
 
 def run_name(slot: Slot) -> str:

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -29,7 +28,7 @@ from search.workers.disk_room import wait_for_room
 from search.workers.heartbeat import heartbeat
 from search.workers.liveness import Liveness
 from search.workers.outcome import outcome_of
-from search.workers.run_record import RunRecord
+from search.workers.run_record import RunRecord, note_run_of
 from search.workers.settling import settle
 from search.workers.shares import Turn
 from search.workers.time_left import TimeLeft, seconds_left
@@ -98,15 +97,6 @@ def _leave(opened: OpenSweep, worker_id: str, outbox: Outbox, flush_s: float) ->
         _logger.warning("the storage was not told that this worker leaves: %s", error)
     if not outbox.close(flush_s):
         _logger.warning("MLflow did not take everything; the next worker or launch sends the rest")
-
-
-def note_run_of(opened: OpenSweep) -> Callable[[str, str], None]:
-    """Give what writes the MLflow run of a trial into the storage, when its outbox knows it."""
-
-    def note(key: str, run_id: str) -> None:
-        opened.slots.note_run(int(key.rpartition("/")[2]), run_id)
-
-    return note
 
 
 class Worker:

@@ -8,9 +8,11 @@ import numpy as np
 
 from mlruns_config.client import connect, ensure_experiment
 from mlruns_config.outbox.outbox import Outbox
+from mlruns_config.settings import TrackingSettings
 from mlruns_config.sweep_runs import FoundRun, open_sweep_runs
 from objectives.records import Splits
 from objectives.splits import hash_folds, splits_to_bytes
+from search.home import claim_home
 from search.settings import RuntimeSettings
 from search.storage.records import Budget, Slot
 from search.storage.storage import open_storage
@@ -32,6 +34,7 @@ class KnownSweep:
 
     def __init__(self, name: str = "tiny", *, trials: int = 3) -> None:
         self.settings = RuntimeSettings.from_environment()
+        claim_home(self.settings.home)
         content: dict[str, Any] = {
             "sweep": name,
             "data": {"path": "/data/images.npz", "image_px": 16},
@@ -71,22 +74,41 @@ class KnownSweep:
         stored.slots.note_params(slot, {"backbone": "small_cnn", **trial.params})
         return self.slot(slot.number)
 
-    def outbox(self) -> Outbox:
+    def outbox(self, tracking: TrackingSettings | None = None, *, worker: str = WORKER) -> Outbox:
         """Open a spool as a worker does."""
 
         def note(key: str, run_id: str) -> None:
             self.stored.slots.note_run(int(key.rpartition("/")[2]), run_id)
 
-        return Outbox(self.stored.tracking, self.stored.folder / "outbox" / WORKER, on_run=note)
+        return Outbox(
+            tracking or self.stored.tracking, self.stored.folder / "outbox" / WORKER, on_run=note
+        )
 
-    def run(self, *, epochs: int = 2, score: float = 0.5) -> Slot:
-        """Bring a head from its claim to its end, in the storage, MLflow and the study."""
+    def begin(self, worker: str = WORKER) -> Slot:
+        """Bring a head to its last epoch, in the storage, MLflow and the study."""
+        slot = self.claim(worker)
+        outbox = self.outbox()
+        record = RunRecord.open(self.stored, outbox, slot)
+        record.begin(worker, "cpu")
+        self.record(slot)
+        record.log_epochs()
+        assert outbox.close(60)
+        return self.slot(slot.number)
+
+    def run(self, *, score: float = 0.5, logged: bool = True) -> Slot:
+        """Bring a head from its claim to its end, in the storage, MLflow and the study.
+
+        Args:
+            score: What it finds.
+            logged: Whether MLflow gets its epochs.
+        """
         slot = self.claim()
         outbox = self.outbox()
         record = RunRecord.open(self.stored, outbox, slot)
         record.begin(WORKER, "cpu")
-        self.record(slot, epochs)
-        record.log_epochs()
+        self.record(slot)
+        if logged:
+            record.log_epochs()
         ended = self.finish(slot, score)
         record.end(ended, self.stored.trial_folder(slot))
         assert outbox.close(60)

@@ -1,0 +1,1 @@
+"""Find what disagrees between storage, Optuna, MLflow and the disk, and mend it."""
