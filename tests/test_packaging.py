@@ -98,7 +98,7 @@ def test_the_cpu_and_the_gpu_get_the_same_tensorflow() -> None:
     assert pins()["tensorflow"] == pins()["tensorflow-cpu"]
 
 
-@pytest.mark.parametrize("requirement", asked_for("cpu", "gpu", "dev"), ids=str)
+@pytest.mark.parametrize("requirement", asked_for("cpu", "gpu", "ray", "dev"), ids=str)
 def test_every_requirement_has_an_upper_bound_on_its_major_version(
     requirement: Requirement,
 ) -> None:

@@ -41,7 +41,7 @@ except ModuleNotFoundError as error:
 
 CONNECT_TIMEOUT_S = 5.0
 SAY_WAITING_AFTER_S = 10.0
-KILL_TIMEOUT_S = 1.0
+KILL_TIMEOUT_S = 0.5
 AT_ONCE = 8
 """Methods of an actor that may run beside each other: one waits for the worker all the time."""
 # A worker whose actor died gives its trial back by itself; Ray would kill it with the actor.

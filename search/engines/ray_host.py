@@ -6,7 +6,7 @@ This needs the standard library alone, like ``worker_process``: both travel to t
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.engines.worker_process import WorkerProcess
@@ -30,8 +30,8 @@ class WorkerOrder:
     """Its text."""
     home: str
     """The launcher's."""
-    variables: Mapping[str, str]
-    """What its workers' environment holds besides that of the node."""
+    variables: Mapping[str, str] = field(repr=False)
+    """May hold passwords: what its workers' environment holds besides that of the node."""
     import_path: tuple[str, ...]
     """Where the launcher finds modules; folders that a node does not have are left out there."""
     gpus: float

@@ -66,6 +66,9 @@ def test_a_trial_of_a_killed_worker_is_run_again_and_the_budget_stays_exact(
     assert max(len(moment.workers) for moment in seen) > 1
 
 
+@pytest.mark.parametrize(
+    "engine", ["local", pytest.param("ray", marks=pytest.mark.acceptance)], indirect=True
+)
 def test_after_ctrl_c_everything_can_be_resumed(
     content: Content, workers: Content, home: Path, signals: Path, tmp_path: Path
 ) -> None:

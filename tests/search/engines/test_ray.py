@@ -29,6 +29,8 @@ from tests.search.workers.worker_processes import (
 
 Content = dict[str, Any]
 HELD = Path(__file__).parents[1] / "workers"
+LONG_S = 240.0
+"""Ray, a launcher and a worker start one after the other, on a machine that may be busy."""
 
 
 @pytest.fixture
@@ -48,12 +50,14 @@ def servers(
     mlflow = MlflowServer(folder)
     monkeypatch.setenv("FOLDSWEEP_STORAGE_URL", empty_database(postgres_url))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow.settings.uri)
-    mlflow.start()
-    yield
-    mlflow.kill()
+    try:
+        mlflow.start()
+        yield
+    finally:
+        mlflow.kill()
 
 
-def wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], timeout_s: float = LONG_S) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s, "waited in vain"
@@ -165,8 +169,8 @@ def test_when_a_node_dies_its_trial_is_freed_at_once_and_another_finishes_it(
     frozen: psutil.Process | None = None
     try:
         with started(launcher):
-            launcher.wait_until((ray_signals / "waiting-0-2").exists, 120)
-            launcher.wait_until(lambda: all(s.state != "free" for s in slots_of(sweep)), 120)
+            launcher.wait_until((ray_signals / "waiting-0-2").exists, LONG_S)
+            launcher.wait_until(lambda: all(s.state != "free" for s in slots_of(sweep)), LONG_S)
             (slot,) = [slot for slot in slots_of(sweep) if slot.trial == 0]
             (row,) = [row for row in workers_of(sweep) if row.id == slot.worker_id]
             # A machine that has gone takes its processes along; this one at least says nothing.
@@ -180,7 +184,7 @@ def test_when_a_node_dies_its_trial_is_freed_at_once_and_another_finishes_it(
             launcher.wait_until(lambda: slots_of(sweep)[slot.number].losses == 1)
             assert time.monotonic() - begun_s < 30
             (ray_signals / "hold-0-2").unlink()
-            assert launcher.end(120) == 0, launcher.log
+            assert launcher.end(LONG_S) == 0, launcher.log
     finally:
         if frozen is not None and frozen.is_running():
             frozen.kill()
@@ -204,15 +208,37 @@ def test_a_worker_whose_actor_is_killed_leaves_its_trial_to_the_next(
     (ray_signals / "hold-0-2").touch()
     launcher = WorkerProcess(file, module=LAUNCH, imported=[HELD])
     with started(launcher):
-        launcher.wait_until((ray_signals / "waiting-0-2").exists, 120)
+        launcher.wait_until((ray_signals / "waiting-0-2").exists, LONG_S)
         (row,) = workers_of(sweep)
         actor_of(row.pid).kill()
-        launcher.wait_until((ray_signals / "attempt-0-2").exists, 60)
+        launcher.wait_until((ray_signals / "attempt-0-2").exists, LONG_S)
         (ray_signals / "hold-0-2").unlink()
-        assert launcher.end(60) == 0, launcher.log
+        assert launcher.end(LONG_S) == 0, launcher.log
     (slot,) = slots_of(sweep)
     assert (slot.state, slot.claims) == ("done", 2)
     assert not psutil.pid_exists(row.pid)
+
+
+@pytest.mark.acceptance
+def test_a_sweep_that_is_stopped_ends_its_workers_wherever_they_run(
+    held: Content,
+    home: Path,
+    ray_cluster: RayCluster,
+    ray_signals: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FOLDSWEEP_LEASE_S", "6")
+    sweep, file = created({**held, "workers": ray_cluster.workers()}, tmp_path)
+    (ray_signals / "hold-0-2").touch()
+    launcher = WorkerProcess(file, module=LAUNCH, imported=[HELD])
+    with started(launcher):
+        launcher.wait_until((ray_signals / "waiting-0-2").exists, LONG_S)
+        assert sweep.stop() == 1
+        assert launcher.end(LONG_S) == 0, launcher.log
+    (slot,) = slots_of(sweep)
+    assert (slot.state, slot.losses) == ("free", 0)
+    assert (sweep.status().state, sweep.status().workers) == ("stopped", [])
 
 
 @pytest.mark.acceptance
@@ -229,7 +255,7 @@ def test_workers_whose_launcher_is_killed_give_their_trials_back(
     (ray_signals / "hold-0-2").touch()
     launcher = WorkerProcess(file, module=LAUNCH, imported=[HELD])
     with started(launcher):
-        launcher.wait_until((ray_signals / "waiting-0-2").exists, 120)
+        launcher.wait_until((ray_signals / "waiting-0-2").exists, LONG_S)
         launcher.process.send_signal(signal.SIGKILL)
         launcher.process.wait()
         wait_for(lambda: slots_of(sweep)[0].state == "free")
@@ -254,7 +280,7 @@ def test_a_worker_computes_on_the_gpu_that_ray_gave_its_actor(
         variables: list[dict[str, str]] = []
 
         def look() -> None:
-            wait_for(lambda: len(list(signal_folder.glob("waiting-*"))) == 2, 120)
+            wait_for(lambda: len(list(signal_folder.glob("waiting-*"))) == 2, LONG_S)
             pids = [row.pid for row in workers_of(sweep)]
             variables.extend(psutil.Process(pid).environ() for pid in pids)
             for trial in (0, 1):
