@@ -44,9 +44,10 @@ def check_embeddings(space: Space, n_images: int) -> None:
     Raises:
         InputError: If one has other rows, or numbers that are not finite.
     """
-    from objectives.networks.own_backbones import open_embeddings
-
     for name in filter(is_embeddings, _choices(space, "backbone")):
+        # It loads Keras, which a sweep without such files does not need here.
+        from objectives.networks.own_backbones import open_embeddings
+
         vectors = open_embeddings(name)
         if len(vectors) != n_images:
             raise InputError(

@@ -1,0 +1,1 @@
+"""The parts of ``bench/storage.py``: what a trial costs besides its training."""
