@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from objectives.records import Reporter, TrialContext, TrialHead
+from objectives.stopping.pruning import percentile_rule
 from search.preparation import Prepared
 from search.storage.records import Slot
 from search.stored_sweep import StoredSweep
@@ -43,6 +44,7 @@ class OpenSweep(StoredSweep):
             self.file.train.head_epochs,
             self.file.train.finetune_epochs,
             first_scratch_look(self.file.search, epochs=self._first_stage_epochs),
+            percentile_rule(self.file.search.pruner, epochs=self._first_stage_epochs),
         )
 
     def enqueue(self, points: list[dict[str, Value]]) -> None:

@@ -11,6 +11,7 @@ from optuna.trial import Trial
 from mlruns_config.description.trial_metrics import epoch_metrics
 from objectives.records import Stage
 from objectives.stopping.divergence import refuse_divergence
+from objectives.stopping.pruning import PercentileRule
 from search.storage.records import EpochRow, Slot
 from search.storage.slots import Slots
 
@@ -37,6 +38,8 @@ class RaceRules:
     finetune_epochs: int
     first_scratch_look: int | None
     """Epochs after which networks from scratch are compared with each other; None for never."""
+    looks: PercentileRule | None = None
+    """At which steps the pruner looks; None if only the pruner knows."""
 
     def chart_step(self, stage: Stage, epoch: int) -> int:
         """Give the place of an epoch on the charts: fine-tuning goes on behind the heads."""
@@ -55,6 +58,18 @@ class RaceRules:
         if stage != "scratch":
             return True
         return self.first_scratch_look is not None and epoch >= self.first_scratch_look
+
+    def may_be_looked_at(self, step: int, before: int | None) -> bool:
+        """Say whether the pruner may look at a step of the study, as PercentilePruner decides it.
+
+        Args:
+            step: That was just reported.
+            before: The one reported before it; None if that is not known.
+        """
+        if self.looks is None or before is None or step != before + 1:
+            return True
+        since = step - self.looks.first_step
+        return since >= 0 and since % self.looks.interval_steps == 0
 
 
 class TrialReporter:
@@ -98,6 +113,7 @@ class TrialReporter:
         self._together = True
         self._best: dict[int, float] = {}
         self._last_progress_s = -math.inf
+        self._last_step: int | None = None
         self._decided = self._went_on_before() if slot.attempt > 1 else set()
         self.ending: Ending | None = None
         """Why the trial was stopped; None if it was not."""
@@ -140,8 +156,12 @@ class TrialReporter:
             return None
         if self._trial is not None and self._together:
             stage = cast("Stage", row.stage)
-            self._trial.report(row.mean, self._rules.study_step(stage, row.epoch))
-            if self._rules.judges(stage, row.epoch) and self._trial.should_prune():
+            step = self._rules.study_step(stage, row.epoch)
+            self._trial.report(row.mean, step)
+            # To ask is to read all trials: at most steps the answer is known.
+            asked = self._rules.may_be_looked_at(step, self._last_step)
+            self._last_step = step
+            if asked and self._rules.judges(stage, row.epoch) and self._trial.should_prune():
                 return "pruned"
         return "time" if self._time_is_up() else None
 

@@ -1,12 +1,15 @@
 """What a trial reports, as Optuna, MLflow and the storage get to see it."""
 
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from optuna.trial import Trial
 
+from objectives.stopping.pruning import percentile_rule
 from search.storage.records import Slot, SlotLostError
 from search.storage.storage import open_storage
 from search.study.reporter import EpochLog, RaceRules, TrialReporter
@@ -15,6 +18,8 @@ from search.study.study import SweepStudy
 from search.sweep_file.sections import SearchSettings
 from spaces.errors import TrialError
 from tests.search.small_sweep import enter_sweep, join
+
+RULES = RaceRules(n_folds=2, head_epochs=10, finetune_epochs=5, first_scratch_look=2)
 
 
 class Run:
@@ -44,12 +49,13 @@ class Race:
         self.run = Run()
         self.entered: list[Slot] = []
 
-    def enter(self, *, pruned: bool = True) -> tuple[TrialReporter, Trial, Slot]:
+    def enter(
+        self, *, pruned: bool = True, rules: RaceRules = RULES
+    ) -> tuple[TrialReporter, Trial, Slot]:
         slot = self.slots.claim(f"w{len(self.entered)}")
         assert slot is not None
         trial = self.study.begin(slot, make_sampler(self.search, slot.number))
         slot = self.slots.one(slot.number)
-        rules = RaceRules(n_folds=2, head_epochs=10, finetune_epochs=5, first_scratch_look=2)
         reporter = TrialReporter(
             trial if pruned else None,
             slot,
@@ -68,6 +74,17 @@ class Race:
 
     def values(self, trial: Trial) -> dict[int, float]:
         return self.study.optuna_study.trials[trial.number].intermediate_values
+
+    def ask_through(self, rules: RaceRules, scores: Sequence[float]) -> int:
+        """Report these scores, an epoch each, until the trial is ended; gives how many were."""
+        reporter, _, slot = self.enter(rules=rules)
+        for epoch, score in enumerate(scores):
+            if not reporter.report("head", epoch, {0: score, 1: score}):
+                self.slots.finish(slot, "pruned")
+                self.study.tell(self.slots.one(slot.number))
+                return epoch + 1
+        self.finish(slot, scores[-1])
+        return len(scores)
 
 
 @pytest.fixture
@@ -118,6 +135,31 @@ def test_networks_from_scratch_are_compared_with_each_other_and_not_with_heads(
     assert answers[:2] == [True, True]
     assert not all(answers)
     assert reporter.ending == "pruned"
+
+
+def test_the_pruner_ends_the_same_trials_whether_it_is_asked_at_every_epoch_or_where_it_looks(
+    tmp_path: Path,
+) -> None:
+    draws = random.Random(6)
+    rises = [(draws.random(), 0.2 * draws.random()) for _ in range(16)]
+    trials = [[level + rise * epoch for epoch in range(15)] for level, rise in rises]
+    ended = []
+    for looks in (None, percentile_rule("percentile", epochs=15)):
+        (folder := tmp_path / str(looks is None)).mkdir()
+        race = Race(folder)
+        ended.append([race.ask_through(replace(RULES, looks=looks), scores) for scores in trials])
+    assert ended[0] == ended[1]
+    # 15 epochs have looks after the fourth, the seventh, the tenth and the thirteenth.
+    assert set(ended[0]) == {4, 7, 10, 13, 15}
+
+
+def test_a_pruner_is_asked_where_it_looks_and_where_a_step_was_left_out() -> None:
+    rules = replace(RULES, looks=percentile_rule("percentile", epochs=15))
+    asked = [step for step in range(1, 15) if rules.may_be_looked_at(step, step - 1)]
+    assert asked == [3, 6, 9, 12]
+    assert rules.may_be_looked_at(5, 3)
+    assert rules.may_be_looked_at(0, None)
+    assert RULES.may_be_looked_at(1, 0)
 
 
 def test_a_fold_that_has_stopped_carries_its_best(race: Race) -> None:
