@@ -86,7 +86,7 @@ class Launcher:
         if level:
             self._is_hurried = level > 1
             return False
-        free_dead_workers(self._opened, self._liveness)
+        free_dead_workers(self._opened, self._liveness, self._opened.workers.all())
         work_is_left = self._work_is_left()
         for post in self._posts:
             self._look_after(post, work_is_left)

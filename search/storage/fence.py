@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, Connection, select
 
 from objectives.records import Phase
+from search.storage.columns import now_s
 from search.storage.records import Slot, SlotLostError
 from search.storage.tables import slots
 
@@ -19,15 +20,20 @@ def held(slot: Slot) -> ColumnElement[bool]:
     return this & (slots.c.state == "running") & (slots.c.attempt == slot.attempt)
 
 
-def lock_held(connection: Connection, slot: Slot) -> None:
+def lock_held(connection: Connection, slot: Slot) -> float:
     """Keep others from taking a slot until the transaction ends.
+
+    Returns:
+        The database's present time, in seconds since 1970.
 
     Raises:
         SlotLostError: If another worker has taken it over.
     """
-    query = select(slots.c.number).where(held(slot)).with_for_update()
-    if connection.scalar(query) is None:
+    query = select(now_s()).where(held(slot)).with_for_update()
+    now = connection.scalar(query)
+    if now is None:
         raise lost(slot)
+    return float(now)
 
 
 def lost(slot: Slot) -> SlotLostError:

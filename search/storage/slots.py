@@ -63,11 +63,6 @@ class Slots:
         """Read how far the trials are."""
         return self._database.read(lambda connection: read_standing(connection, self._sweep_id))
 
-    def holders(self) -> Collection[str]:
-        """Name the workers that hold a trial."""
-        query = select(slots.c.worker_id).where(self._mine, slots.c.state == "running")
-        return set(self._database.read(lambda connection: connection.scalars(query).all()))
-
     def unsaid(self) -> Sequence[Slot]:
         """Read those whose ending Optuna or MLflow may not know, or MLflow that they wait."""
         untold = slots.c.state.in_(FINISHED) & slots.c.told.is_(False)
@@ -93,6 +88,19 @@ class Slots:
         )
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return [Slot(**row._mapping) for row in rows]
+
+    def best_score(self) -> float | None:
+        """Read the highest score of those that are done, of both phases; None if none is."""
+        query = select(func.max(slots.c.score)).where(self._mine, slots.c.state == "done")
+        best: float | None = self._database.read(lambda connection: connection.scalar(query))
+        return best
+
+    def holders(self) -> Collection[str]:
+        """Name the workers that hold a slot."""
+        running = (self._mine, slots.c.state == "running")
+        query = select(slots.c.worker_id).where(*running)
+        found = self._database.read(lambda connection: connection.execute(query).scalars().all())
+        return {worker_id for worker_id in found if worker_id is not None}
 
     def epochs(self, number: int) -> Sequence[EpochRow]:
         """Read every epoch of one trial, in the order in which they were recorded."""
@@ -260,12 +268,11 @@ class Slots:
         this = [epochs.c[name] == value for name, value in key.items()]
 
         def record(connection: Connection) -> tuple[EpochRow, bool]:
-            lock_held(connection, slot)
+            now_ms = int(1000 * lock_held(connection, slot))
             row = connection.execute(select(epochs).where(*this)).one_or_none()
             if row is not None:
                 found = EpochRow(**row._mapping)
                 return found, False
-            now_ms = int(1000 * float(connection.scalar(select(now_s())) or 0.0))
             stored = EpochRow(
                 **key,  # type: ignore[arg-type]
                 step=step,

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,7 @@ TOMBSTONE = "deleted "
 """With its id the name of a deleted sweep that looked at a holdout; no sweep file has a space."""
 _sweeps = tables.sweeps.c
 _slots = tables.slots.c
+_CHANGING = (*Budget.__dataclass_fields__, "stop", "resumed_at")
 
 
 class Sweeps:
@@ -34,6 +36,18 @@ class Sweeps:
         query = select(tables.sweeps).where(_sweeps.name == name)
         row = self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else SweepRow(**row._mapping)
+
+    def refreshed(self, row: SweepRow) -> SweepRow | None:
+        """Read again what changes while a sweep runs: budget, stop, times; None if it is gone.
+
+        File, folds and versions stay as they were read: they are large, and this is asked often.
+
+        Args:
+            row: As it was.
+        """
+        query = select(*[_sweeps[name] for name in _CHANGING]).where(_sweeps.id == row.id)
+        found = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if found is None else replace(row, **found._mapping)
 
     def names(self) -> Sequence[str]:
         """Name all sweeps, the newest first."""

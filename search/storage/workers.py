@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from search.pids import machine_id
@@ -31,12 +31,13 @@ class Workers:
 
     def all(self) -> Sequence[WorkerRow]:
         """Read every worker that ever joined, the first first."""
-        return self.seen()[0]
+        query = self._query()
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return [WorkerRow(**row._mapping) for row in rows]
 
     def seen(self) -> tuple[Sequence[WorkerRow], float]:
         """Read the same, with the database's present time."""
-        mine = workers.c.sweep_id == self._sweep_id
-        query = select(workers).where(mine).order_by(workers.c.joined_at)
+        query = self._query()
 
         def look(connection: Connection) -> tuple[Sequence[WorkerRow], float]:
             rows = [WorkerRow(**row._mapping) for row in connection.execute(query)]
@@ -86,6 +87,10 @@ class Workers:
         dead = (workers.c.id.in_(worker_ids), workers.c.state == "live")
         change = update(workers).where(*dead).values(state="lost", progress=None)
         self._database.write(lambda connection: connection.execute(change))
+
+    def _query(self) -> Select[Any]:
+        mine = workers.c.sweep_id == self._sweep_id
+        return select(workers).where(mine).order_by(workers.c.joined_at)
 
     def _change(self, worker_id: str, values: Mapping[str, Any]) -> None:
         change = update(workers).where(workers.c.id == worker_id).values(**values)

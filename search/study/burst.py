@@ -54,6 +54,10 @@ class Burst:
             self._first = trial.number
         self._left -= 1
 
+    def began_with(self, trial: int) -> bool:
+        """Say whether a trial was the first of the present burst, the one that decides on it."""
+        return trial == self._first
+
     def hear(self, trial: int, score: float | None, scores: Collection[float]) -> None:
         """Leave the pair if the first trial on it was not worth its cost.
 
@@ -62,5 +66,5 @@ class Burst:
             score: What it found; None if it did not come to its end.
             scores: Of all trials that did, itself included.
         """
-        if trial == self._first and (score is None or score < statistics.median(scores)):
+        if self.began_with(trial) and (score is None or score < statistics.median(scores)):
             self._left = 0

@@ -1,6 +1,7 @@
 """What a slot tries: a head's point, or the same with the parameters of its fine-tuning."""
 
 from collections.abc import Callable
+from functools import cache
 
 from optuna.trial import Trial
 
@@ -8,7 +9,7 @@ from objectives.records import Phase
 from search.storage.records import Slot
 from search.storage.slots import Slots
 from search.study.burst import Burst
-from search.study.samplers import fixed, make_sampler
+from search.study.samplers import fixed, make_sampler, shared_space
 from search.study.study import SweepStudy, suggest
 from search.sweep_file.sweep_file import SweepFile
 from spaces.params import TrialParams
@@ -36,6 +37,7 @@ class Points:
         self._slots = slots
         self._study = study
         self._burst = Burst(space, file.search.burst)
+        self._shared = cache(lambda _phase: shared_space())
 
     def draw(self, slot: Slot) -> tuple[Trial, TrialParams]:
         """Give the trial of a slot in its phase's study, and what it tries.
@@ -48,11 +50,13 @@ class Points:
     def hear(self, ended: Slot) -> None:
         """Take note of how a slot ended, for where the next one is drawn."""
         if ended.phase == "head" and ended.trial is not None:
+            if not self._burst.began_with(ended.trial):
+                return
             score = ended.score if ended.state == "done" else None
             self._burst.hear(ended.trial, score, self._slots.standing().scores.values())
 
     def _head(self, slot: Slot) -> tuple[Trial, TrialParams]:
-        base = make_sampler(self._file.search, slot.number)
+        base = make_sampler(self._file.search, slot.number, shared=self._shared("head"))
         trial = self._study("head").begin(slot, self._burst.sampler(base))
 
         def draw(dimension: Dimension) -> Value:
@@ -76,7 +80,8 @@ class Points:
         recipe = self._study("head").given(head)
         values = {d.label: getattr(params, d.name) for d in inputs}
         values |= {label: value for label, value in recipe.items() if label in own}
-        base = make_sampler(self._file.search, slot.number, "finetune")
+        shared = self._shared("finetune")
+        base = make_sampler(self._file.search, slot.number, "finetune", shared=shared)
         trial = self._study("finetune").begin(slot, fixed(values, base))
 
         def draw(dimension: Dimension) -> Value:

@@ -8,6 +8,7 @@ from typing import Any
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner, PercentilePruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
+from optuna.search_space import IntersectionSearchSpace
 
 from objectives.records import Phase
 from objectives.stopping.pruning import percentile_rule
@@ -18,7 +19,13 @@ RANDOM_TRIALS: Mapping[Phase, int] = {"head": 10, "finetune": 5}
 fine-tuned, and fewer parameters are drawn for it."""
 
 
-def make_sampler(search: SearchSettings, slot_number: int, phase: Phase = "head") -> BaseSampler:
+def make_sampler(
+    search: SearchSettings,
+    slot_number: int,
+    phase: Phase = "head",
+    *,
+    shared: IntersectionSearchSpace | None = None,
+) -> BaseSampler:
     """Make the sampler that draws what one phase of a slot tries.
 
     Its seed comes from the sweep's and the slot's number: no two workers, nor a worker and its
@@ -28,12 +35,22 @@ def make_sampler(search: SearchSettings, slot_number: int, phase: Phase = "head"
         search: Which sampler, and the sweep's seed.
         slot_number: The slot's.
         phase: Each has draws of its own.
+        shared: What TPE knows of the space that all trials of a study have, kept from sampler to
+            sampler; each would go through all trials of the study to find it out.
     """
     text = f"{search.seed}/{slot_number}" + ("" if phase == "head" else f"/{phase}")
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
     if search.sampler == "random":
         return RandomSampler(seed=seed)
-    return TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS[phase])
+    sampler = TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS[phase])
+    if shared is not None:
+        sampler._search_space = shared
+    return sampler
+
+
+def shared_space() -> IntersectionSearchSpace:
+    """Make what the samplers of one study share, see :func:`make_sampler`."""
+    return IntersectionSearchSpace(include_pruned=True)
 
 
 def fixed(values: Mapping[str, Any], base: BaseSampler) -> BaseSampler:

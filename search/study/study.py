@@ -7,6 +7,7 @@ with like.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import optuna
@@ -112,20 +113,20 @@ class SweepStudy:
             SlotLostError: If another worker has taken the slot over.
         """
         self._study.sampler = sampler
-        trial_id = self._retrying(lambda: self._found(slot) or self._adopt(slot) or self._new(slot))
-        self._set_running(trial_id)
-        # Optuna's cache knows only trials that it has read: without this, a parameter of a trial
-        # that another process made cannot be set.
-        self._study.get_trials(deepcopy=False)
-        return Trial(self._study, trial_id)
+        return self._retrying(lambda: self._found(slot) or self._adopt(slot) or self._new(slot))
 
     def tell(self, slot: Slot) -> None:
         """Let Optuna know how the trial of a finished slot ended; again is harmless."""
         if slot.study_trial is not None:
-            self._set_running(self._trial_id(slot.study_trial))
             state = _OPTUNA_STATES[slot.state]
             value = slot.score if slot.state == "done" else None
-            self._study.tell(slot.study_trial, value, state=state, skip_if_finished=True)
+            tell = partial(self._study.tell, slot.study_trial, value, state, skip_if_finished=True)
+            try:
+                tell()
+            except ValueError:
+                # One that still waits cannot be told. It is seldom, and asking first takes long.
+                self._set_running(self._trial_id(slot.study_trial))
+                tell()
         self._slots.mark_told(slot)
 
     def trials(self) -> list["StudyTrial"]:
@@ -158,13 +159,20 @@ class SweepStudy:
             return {}
         return _given(self._storage, self._trial_id(slot.study_trial))
 
-    def _found(self, slot: Slot) -> int | None:
-        return None if slot.study_trial is None else self._trial_id(slot.study_trial)
+    def _found(self, slot: Slot) -> Trial | None:
+        if slot.study_trial is None:
+            return None
+        trial_id = self._trial_id(slot.study_trial)
+        self._set_running(trial_id)
+        # Optuna's cache knows only trials that it has read: without this, a parameter of a trial
+        # that another process made cannot be set.
+        self._study.get_trials(deepcopy=False)
+        return Trial(self._study, trial_id)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
-    def _adopt(self, slot: Slot) -> int | None:
+    def _adopt(self, slot: Slot) -> Trial | None:
         """Take the trial that was made for this slot and lost, or an enqueued one."""
         states = (TrialState.WAITING, TrialState.RUNNING)
         found = self._study.get_trials(deepcopy=False, states=states)
@@ -172,19 +180,20 @@ class SweepStudy:
         waiting = [t for t in found if t.state == TrialState.WAITING]
         for trial in (*made_for_it, *waiting):
             if self._slots.assign_trial(slot, trial.number):
-                return trial._trial_id
+                self._set_running(trial._trial_id)
+                return Trial(self._study, trial._trial_id)
         return None
 
-    def _new(self, slot: Slot) -> int:
+    def _new(self, slot: Slot) -> Trial:
         carrying = create_trial(state=TrialState.RUNNING, user_attrs={SLOT_ATTRIBUTE: slot.number})
         trial_id = self._storage.create_new_trial(self._study_id, template_trial=carrying)
-        number = self._storage.get_trial_number_from_id(trial_id)
+        trial = Trial(self._study, trial_id)
         try:
-            self._slots.assign_trial(slot, number)
+            self._slots.assign_trial(slot, trial.number)
         except SlotLostError:
-            self._study.tell(number, state=TrialState.FAIL)
+            self._study.tell(trial.number, state=TrialState.FAIL)
             raise
-        return trial_id
+        return trial
 
     def _set_running(self, trial_id: int) -> None:
         if self._storage.get_trial(trial_id).state == TrialState.WAITING:
@@ -217,7 +226,8 @@ def delete_studies(storage: Storage, sweep: str) -> None:
 
 def enqueued_labels(trial: Trial) -> set[str]:
     """Name the parameters of a trial that were given, not drawn."""
-    return set(_given(trial.storage, trial._trial_id))
+    # As they were when the trial was read, which is after it was enqueued.
+    return set(trial._fixed_params)
 
 
 def _given(storage: BaseStorage, trial_id: int) -> Mapping[str, Value]:

@@ -48,9 +48,12 @@ def heartbeat(
     def beat() -> bool:
         try:
             workers.beat(worker_id)
-            free_dead_workers(opened, liveness)
-            time_left.note(seconds_left(sweeps.budget(opened.row.id), workers.all()))
-            stop(sweeps.stop_level(opened.row.id))
+            everyone = workers.all()
+            free_dead_workers(opened, liveness, everyone)
+            row = sweeps.refreshed(opened.row)
+            if row is not None:
+                time_left.note(seconds_left(row.budget, everyone))
+                stop(row.stop)
         except UnavailableError as error:
             _logger.warning("the storage did not take a heartbeat: %s", error)
         if launcher_pid is not None and os.getppid() != launcher_pid:

@@ -71,8 +71,8 @@ def _interval_of_best(opened: OpenSweep, result: TrialResult) -> Outcome:
 
     The best trial of a sweep was the best when it ended.
     """
-    done = (slot for slot in opened.slots.all() if slot.state == "done")
-    if any(slot.score is not None and slot.score >= result.score for slot in done):
+    best = opened.slots.best_score()
+    if best is not None and best >= result.score:
         return {}
     data, splits = opened.prepared.data, opened.prepared.splits
     interval = oof_interval(

@@ -58,7 +58,9 @@ class RunRecord:
         """Log what is known before training, and the epochs that earlier attempts recorded."""
         self._begin(worker_id, device, score_versions(), git_commit(Path.cwd()))
         self._note("running")
-        self.log_epochs()
+        # The first attempt at a trial is the only one that has none.
+        if self.slot.phase != "head" or self.slot.attempt > 1:
+            self.log_epochs()
 
     def restore(self, worker_id: str, device: str) -> None:
         """Log again what was known before training, by what the storage has kept of it.

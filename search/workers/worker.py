@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -19,7 +20,7 @@ from search.checkpoints.keeper import drop_blobs
 from search.oof_file import save_oof
 from search.open_sweep import OpenSweep
 from search.storage.failures import STORAGE_ERRORS, is_full_disk
-from search.storage.records import Slot, SlotLostError, SlotState
+from search.storage.records import Slot, SlotLostError, SlotState, SweepRow, WorkerRow
 from search.study.points import Points
 from search.study.reporter import TrialReporter
 from search.workers.dead_workers import free_dead_workers
@@ -146,48 +147,48 @@ class Worker:
     def _advance(self) -> bool:
         """Run one phase of a trial or wait for one; False if there is nothing to come."""
         self._drain_now_and_then()
-        free_dead_workers(self._opened, self._liveness)
+        # Time counts to each worker's last beat: without one of now, some seconds would be missing.
+        self._workers.beat(self._id)
+        everyone = self._workers.all()
+        free_dead_workers(self._opened, self._liveness, everyone)
         self._settle()
-        if not self._may_begin():
+        row = self._present()
+        if not self._may_begin(row, everyone):
             return False
-        turn = self._turn()
+        turn = Turn.of(self._slots.standing(), self._opened.file.train, row.budget, everyone)
         slot = turn.claim(self._slots, self._id)
         if slot is not None:
             self._run_trial(slot)
             return True
-        if not turn.is_work_left and not (turn.is_work_under_way and self._is_needed(turn)):
+        may_come = turn.is_work_under_way and self._is_needed(turn, everyone)
+        if not turn.is_work_left and not may_come:
             return False
         # A trial that runs elsewhere may come back, or be one to fine-tune.
         time.sleep(POLL_S)
         return True
 
-    def _turn(self) -> Turn:
-        opened = self._opened
-        budget = opened.storage.sweeps.budget(opened.row.id)
-        standing, everyone = self._slots.standing(), self._workers.all()
-        return Turn.of(standing, opened.file.train, budget, everyone)
-
-    def _is_needed(self, turn: Turn) -> bool:
+    def _is_needed(self, turn: Turn, everyone: Sequence[WorkerRow]) -> bool:
         """Say whether what comes of the trials of others may need this worker."""
-        live = [row.id for row in self._workers.all() if row.state == "live"]
+        live = [row.id for row in everyone if row.state == "live"]
         if turn.is_dispensable(self._id, live, self._slots.holders()):
             _logger.info("nothing is left that others will not take: this worker leaves")
             return False
         return True
 
-    def _may_begin(self) -> bool:
-        row = self._opened.storage.sweeps.find(self._opened.row.name)
+    def _present(self) -> SweepRow:
+        row = self._opened.storage.sweeps.refreshed(self._opened.row)
         if row is None:
             raise InputError(f"the sweep {self._opened.row.name!r} was deleted.")
+        return row
+
+    def _may_begin(self, row: SweepRow, everyone: Sequence[WorkerRow]) -> bool:
         if row.stop:
             _logger.warning("the sweep was stopped; launch it to go on")
             return False
         reason = reason_to_halt(row, self._slots)
         if reason is not None:
             raise InputError(reason)
-        # Time counts to each worker's last beat: without one of now, some seconds would be missing.
-        self._workers.beat(self._id)
-        left_s = seconds_left(row.budget, self._workers.all())
+        left_s = seconds_left(row.budget, everyone)
         self._time_left.note(left_s)
         return left_s > 0
 

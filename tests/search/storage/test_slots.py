@@ -272,6 +272,20 @@ def test_of_a_worker_that_has_beaten_since_it_was_judged_nothing_is_taken(storag
     assert book.lose(now, "its worker was killed") == 1
 
 
+def test_the_best_score_is_that_of_any_phase_that_is_done(storage: Storage) -> None:
+    slots = storage.slots(enter_sweep(storage, trials=3).id)
+    assert slots.best_score() is None
+    slots.finish(claim(slots, "a"), "pruned", score=0.9)
+    slots.finish(claim(slots, "b"), "done", score=-0.5, goes_on=True)
+    assert slots.best_score() == -0.5
+    tuned = slots.claim_finetuning("c", lambda worthy, begun: next(iter(worthy)))
+    assert tuned is not None
+    assert slots.holders() == {"c"}
+    slots.finish(tuned, "done", score=0.25)
+    assert slots.best_score() == 0.25
+    assert slots.holders() == set()
+
+
 def test_an_epoch_is_recorded_once_whoever_computes_it_again(storage: Storage) -> None:
     row, book = make_sweep(storage)
     first = claim(book, "a")

@@ -42,6 +42,19 @@ def test_processes_that_enter_one_sweep_at_once_get_the_same(storage_url: str) -
     assert len(open_storage(storage_url).slots(ids[0]).all()) == 5
 
 
+def test_what_changes_while_a_sweep_runs_is_read_again_and_a_deleted_one_is_not_there(
+    storage: Storage,
+) -> None:
+    row = enter_sweep(storage, trials=3)
+    storage.sweeps.change_budget(row.id, {"trials": 5, "money": 2.0, "gpu_hour_price": 0.5})
+    storage.sweeps.ask_to_stop(row.id, 1)
+    found = storage.sweeps.refreshed(row)
+    assert found == storage.sweeps.find("tissue")
+    assert found is not None
+    assert (found.budget, found.stop) == (Budget(5, money=2.0, gpu_hour_price=0.5), 1)
+    assert storage.sweeps.refreshed(replace(row, id="gone")) is None
+
+
 def test_a_raised_budget_adds_slots_and_a_lowered_one_takes_only_untouched_ones(
     storage: Storage,
 ) -> None:

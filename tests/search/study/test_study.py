@@ -15,7 +15,7 @@ from search.storage.slots import Slots
 from search.storage.storage import Storage, open_storage
 from search.study.burst import Burst
 from search.study.points import Points
-from search.study.samplers import make_pruner, make_sampler
+from search.study.samplers import make_pruner, make_sampler, shared_space
 from search.study.study import SLOT_ATTRIBUTE, SweepStudy, suggest
 from search.sweep_file.sections import SearchSettings
 from search.sweep_file.sweep_file import check_sweep
@@ -205,6 +205,25 @@ def test_one_worker_alone_can_be_repeated(tmp_path: Path) -> None:
             finish(study, slots, number, score=params.learning_rate)
         drawn.append(points)
     assert drawn[0] == drawn[1]
+
+
+@pytest.mark.slow
+def test_samplers_that_share_what_they_know_of_the_space_draw_what_each_would_alone(
+    storage: Storage,
+) -> None:
+    study, slots = open_study(storage)
+    shared = shared_space()
+    for number in range(20):  # past the ten random trials that TPE begins with
+        slot = claim(slots)
+        params = draw(study.begin(slot, make_sampler(SEARCH, slot.number, shared=shared)))
+        # The same slot is drawn once more, with Optuna's own sampler of that seed, as if the trial
+        # and those after it were not there.
+        seen = study.optuna_study.get_trials(deepcopy=False)[:number]
+        alone = optuna.create_study(sampler=make_sampler(SEARCH, slot.number), direction="maximize")
+        alone.add_trials(seen)
+        again = SPACE.draw(partial(suggest, alone.ask()))
+        assert again == params
+        finish(study, slots, number, score=params.learning_rate)
 
 
 def run_bursts(study: SweepStudy, slots: Slots, worker: str, trials: int) -> list[TrialParams]:
