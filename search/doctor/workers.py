@@ -23,7 +23,7 @@ def check_workers(case: Case) -> Iterator[Finding]:
     lost = _still_held(case, slots, {row.id for row in rows} - case.living())
     known = {row.id for row in rows}
     if case.mending.is_wanted and (dead or lost):
-        free_dead_workers(case.stored, liveness)
+        free_dead_workers(case.stored, liveness, case.stored.workers.all())
     for row in dead:
         yield case.mending.found(
             "dead worker",
