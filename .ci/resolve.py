@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEADER = """\
-# Exact versions of all that the extras cpu, gpu and dev install; written by `make constraints`.
+# Exact versions of what the extras cpu, gpu, server and dev install; written by `make constraints`.
 """
 
 
@@ -42,7 +42,7 @@ def resolve(python: Path, requirements: list[str], pinned: dict[str, str]) -> di
 
 
 def main(target: Path) -> None:
-    """Resolve the extras one after the other, the GPU's on top of the versions of the others."""
+    """Resolve the extras one after the other, each on top of the versions of those before it."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, extras = pyproject["project"], pyproject["project"]["optional-dependencies"]
     with tempfile.TemporaryDirectory() as folder:
@@ -52,6 +52,7 @@ def main(target: Path) -> None:
         common = [*pyproject["build-system"]["requires"], *project["dependencies"]]
         pinned = resolve(python, [*common, *extras["cpu"], *extras["dev"]], {})
         pinned |= resolve(python, [*common, *extras["gpu"]], pinned)
+        pinned |= resolve(python, [*common, *extras["server"]], pinned)
     lines = sorted((f"{name}=={version}\n" for name, version in pinned.items()), key=str.lower)
     target.write_text(HEADER + "".join(lines))
 

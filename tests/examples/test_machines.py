@@ -151,7 +151,7 @@ def test_the_workers_of_the_ray_job_are_accepted() -> None:
     if "ray" not in get_args(WorkerSettings.model_fields["engine"].annotation):
         pytest.skip("this foldsweep has no engine 'ray' yet")
     content = parse_yaml(documents(RAY_JOB)["ConfigMap"]["data"]["sweep.yaml"], "the example")
-    assert check_sweep(content).workers.engine == "ray"
+    assert str(check_sweep(content).workers.engine) == "ray"
 
 
 @pytest.mark.parametrize("path", [JOB, RAY_JOB], ids=lambda path: path.name)
