@@ -126,6 +126,11 @@ class FeatureExtractor:
         """Numbers of one image."""
         return int(self._forward.structured_outputs.shape[1])
 
+    @property
+    def batch(self) -> int:
+        """Images of one forward pass; fewer once some did not fit into memory."""
+        return self._batch
+
     def extract(self, images: ImageArray) -> FeatureArray:
         """Run images ``(n, px, px, 3)`` through it: features ``(n, width)``, float16.
 

@@ -58,6 +58,7 @@ def test_running_out_of_memory_halves_the_batch_and_changes_nothing() -> None:
     sizes.clear()
     extractor.extract(images)
     assert max(sizes) <= 8, "the smaller batch is kept"
+    assert extractor.batch == max(sizes)
 
 
 def test_a_backbone_that_does_not_fit_ends_the_trial() -> None:
