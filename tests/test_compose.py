@@ -159,9 +159,8 @@ def test_the_example_environment_names_every_variable_and_sets_no_password() -> 
     lines = (ROOT / ".env.example").read_text().splitlines()
     example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     texts = COMPOSE_FILE.read_text() + MACHINES_FILE.read_text()
-    # These are docker compose's own.
-    own = {"COMPOSE_PROFILES", "COMPOSE_FILE"}
-    assert example.keys() == set(re.findall(r"\$\{(\w+)", texts)) | own
+    # COMPOSE_PROFILES is docker compose's own.
+    assert example.keys() == set(re.findall(r"\$\{(\w+)", texts)) | {"COMPOSE_PROFILES"}
     secrets = ("POSTGRES_PASSWORD", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_SECRET_KEY")
     assert [example[name] for name in secrets] == ["", "", ""]
 
