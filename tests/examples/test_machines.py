@@ -7,14 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import pytest
 import yaml
 
 from search.cli.app import foldsweep
-from search.sweep_file.sections import WorkerSettings
 from search.sweep_file.sweep_file import check_sweep
 from search.sweep_file.yaml_reading import parse_yaml
 from search.workers.claim import claims_folder
@@ -133,25 +132,19 @@ def test_the_sweep_of_the_kubernetes_job_is_accepted() -> None:
     assert resolve_space(check_sweep(parse_yaml(text, "the example")).on_space("default").space)
 
 
-def test_the_sweep_of_the_ray_job_is_accepted_but_for_its_workers() -> None:
+def test_the_sweep_of_the_ray_job_is_accepted_and_fills_its_nodes() -> None:
     content = parse_yaml(documents(RAY_JOB)["ConfigMap"]["data"]["sweep.yaml"], "the example")
-    workers = content.pop("workers")
-    assert resolve_space(check_sweep(content).on_space("default").space)
+    workers = check_sweep(content).workers
+    assert resolve_space(check_sweep(content).space)
+    assert (workers.engine, workers.address) == ("ray", "auto")
     cluster = documents(RAY_JOB)["RayJob"]["spec"]["rayClusterSpec"]
     (group,) = cluster["workerGroupSpecs"]
     (container,) = group["template"]["spec"]["containers"]
     limits = container["resources"]["limits"]
     # So that each node holds one worker and nothing stays idle.
-    assert workers["count"] == group["replicas"] == group["minReplicas"] == group["maxReplicas"]
-    assert workers["gpus_per_worker"] == int(limits["nvidia.com/gpu"])
-    assert workers["cpus_per_worker"] == int(limits["cpu"])
-
-
-def test_the_workers_of_the_ray_job_are_accepted() -> None:
-    if "ray" not in get_args(WorkerSettings.model_fields["engine"].annotation):
-        pytest.skip("this foldsweep has no engine 'ray' yet")
-    content = parse_yaml(documents(RAY_JOB)["ConfigMap"]["data"]["sweep.yaml"], "the example")
-    assert str(check_sweep(content).workers.engine) == "ray"
+    assert workers.count == group["replicas"] == group["minReplicas"] == group["maxReplicas"]
+    assert workers.gpus_per_worker == int(limits["nvidia.com/gpu"])
+    assert workers.cpus_per_worker == int(limits["cpu"])
 
 
 @pytest.mark.parametrize("path", [JOB, RAY_JOB], ids=lambda path: path.name)
@@ -234,6 +227,7 @@ def test_the_ray_image_has_the_version_that_the_cluster_asks_for() -> None:
     cluster = documents(RAY_JOB)["RayJob"]["spec"]["rayClusterSpec"]
     assert any(f"ray[default]=={cluster['rayVersion']}" in line for line in lines)
     assert [line for line in lines if line.startswith("USER")][-1] == "USER foldsweep"
+    assert f"ray=={cluster['rayVersion']}" in (ROOT / "constraints.txt").read_text().splitlines()
 
 
 def test_the_batch_script_is_bash_and_slurm_reads_its_options() -> None:
