@@ -47,6 +47,7 @@ acceptance: $(CHECKS) ## Run what takes longest: large tests, and the small form
 	$(BIN)/python -m bench.augmentation --images 256
 	$(BIN)/python -m bench.compute_once --small
 	$(BIN)/python -m bench.time_to_score --small
+	$(BIN)/python -m bench.chaos --small
 	$(BIN)/python -m bench.storage --small
 
 lint: $(CHECKS) ## Run ruff, mypy and import-linter

@@ -17,13 +17,22 @@ if TYPE_CHECKING:
 @click.command
 @click.argument("sweep", required=False)
 @click.option("--fix", is_flag=True, help="Mend what can be mended.")
+@click.option("--gpu", is_flag=True, help="Examine the GPUs of this machine instead.")
 @json_option
-def command(sweep: str | None, fix: bool, as_json: bool) -> None:
+def command(sweep: str | None, fix: bool, gpu: bool, as_json: bool) -> None:
     """Find what disagrees between storage, Optuna, MLflow and disk, and mend it.
 
     SWEEP is the sweep's name; without it, all sweeps of this storage are examined. Workers may run
     meanwhile: what they use is left alone. The exit code is 1 if something is left to be mended.
+
+    With --gpu it sees whether the GPUs of this machine compute right, and how many CPU cores feed
+    them: a report to paste into an issue.
     """
+    if gpu:
+        if sweep is not None or fix:
+            raise click.UsageError("--gpu examines the machine: it takes neither SWEEP nor --fix.")
+        _examine_gpus(as_json=as_json)
+        return
     with quiet_stdout():
         from search.doctor.examination import examine
         from search.progress import step_display
@@ -44,6 +53,21 @@ def command(sweep: str | None, fix: bool, as_json: bool) -> None:
         terminal().print(_text(report.to_json()))
     if report.left:
         raise RefusedError(f"{report.left} of {len(report.findings)} findings are left to mend.")
+
+
+def _examine_gpus(*, as_json: bool) -> None:
+    with quiet_stdout():
+        from search.gpu_report import as_markdown, make_gpu_report
+        from search.progress import step_display
+
+        with step_display(side_terminal()) as say:
+            report = make_gpu_report(on_step=say)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo(as_markdown(report))
+    if not report.passed:
+        raise RefusedError("a check of the GPUs failed; the report says which.")
 
 
 def _text(document: "Mapping[str, Any]") -> "RenderableType":
