@@ -4,6 +4,7 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import psycopg  # noqa: F401  (before TensorFlow, see the package ``search``)
 import pytest
 from hypothesis import settings
 

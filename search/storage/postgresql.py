@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, and for how long a server may be slow, gone or frozen."""
 
+import os
 import time
 from collections.abc import Callable, Generator
 from functools import partial
@@ -7,6 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from sqlalchemy.engine import URL
+
+import search
+from spaces.errors import InputError
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -78,7 +82,19 @@ class _Watched(Generator[Any, Any, RV]):
 
 
 def connecting(url: URL) -> Callable[[], ServerConnection]:
-    """Give what opens a connection, for the ``creator`` of an engine."""
+    """Give what opens a connection, for the ``creator`` of an engine.
+
+    Raises:
+        InputError: If an encrypted one would crash this process; see the package ``search``.
+    """
     arguments, options = url.get_dialect()().create_connect_args(url)
+    mode = options.get("sslmode") or os.environ.get("PGSSLMODE")
+    is_remote = not str(options.get("host") or "/").startswith("/")
+    if search.tensorflow_was_first and is_remote and mode != "disable":
+        raise InputError(
+            "TensorFlow was imported before foldsweep, and the PostgreSQL driver then crashes when "
+            "it opens an encrypted connection. Import search first, or write ?sslmode=disable into "
+            "the storage's URL where the network is trusted."
+        )
     # A person's own settings in the URL win.
     return partial(ServerConnection.connect, *arguments, **{**_SETTINGS, **options})

@@ -1,5 +1,8 @@
 """Which storages can be opened, and what is said of those that cannot."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,31 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path.write_text("these are my notes, not a database, and longer than a header of SQLite" * 9)
     with pytest.raises(InputError, match=r"notes\.db is not a database"):
         open_storage(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize(
+    ("first", "url", "is_refused"),
+    [
+        ("tensorflow", "postgresql://me@db.example/foldsweep?sslmode=require", True),
+        ("tensorflow", "postgresql://me@db.example/foldsweep", True),
+        ("tensorflow", "postgresql://me@db.example/foldsweep?sslmode=disable", False),
+        ("tensorflow", "postgresql:///foldsweep?host=/run/postgresql", False),
+        ("json", "postgresql://me@db.example/foldsweep?sslmode=require", False),
+    ],
+)
+def test_where_tensorflow_came_first_no_encrypted_connection_crashes_the_process(
+    first: str, url: str, *, is_refused: bool
+) -> None:
+    # A module of that name is enough: the real one would crash where this one is refused.
+    code = (
+        "import sys, types\n"
+        f"sys.modules[{first!r}] = types.ModuleType({first!r})\n"
+        "from search.storage.postgresql import connecting\n"
+        "from search.storage_url import parse_storage_url\n"
+        f"connecting(parse_storage_url({url!r}))\n"
+    )
+    command = [sys.executable, "-c", code]
+    environment = {name: value for name, value in os.environ.items() if name != "PGSSLMODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode != 0) == is_refused, done.stderr
+    assert ("Import search first" in done.stderr) == is_refused
