@@ -58,7 +58,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         ("tensorflow", "postgresql://me@db.example/foldsweep", True),
         ("tensorflow", "postgresql://me@db.example/foldsweep?sslmode=disable", False),
         ("tensorflow", "postgresql:///foldsweep?host=/run/postgresql", False),
-        ("json", "postgresql://me@db.example/foldsweep?sslmode=require", False),
+        ("any_other_module", "postgresql://me@db.example/foldsweep?sslmode=require", False),
     ],
 )
 def test_where_tensorflow_came_first_no_encrypted_connection_crashes_the_process(
