@@ -82,6 +82,12 @@ class SweepRuns:
         for run_id in run_ids:
             self._client.delete_run(run_id)
 
+    def restore(self) -> None:
+        """Bring the experiment back if somebody deleted it: its name would stay taken."""
+        found = self._client.get_experiment_by_name(self._experiment)
+        if found is not None and found.lifecycle_stage != _ACTIVE:
+            self._client.restore_experiment(found.experiment_id)
+
     def retire(self) -> bool:
         """Delete the experiment under another name, if no run is left in it; its own is free then.
 

@@ -131,5 +131,6 @@ def _steps(stored: StoredSweep) -> Iterator[str]:
 
 
 def _delete_runs(runs: SweepRuns) -> None:
+    runs.restore()
     runs.delete([run.run_id for run in runs.all() if not runs.versions(run.run_id)])
     runs.retire()

@@ -77,22 +77,24 @@ def test_nothing_is_left_of_a_deleted_sweep_and_all_of_another(known: KnownSweep
     assert len(client.search_runs([retired.experiment_id], run_view_type=2)) == 1
 
 
-@pytest.mark.parametrize("n_steps", range(1, STEPS))
-def test_a_deletion_that_was_interrupted_is_finished_when_it_is_asked_for_again(
-    known: KnownSweep, n_steps: int
+def test_a_deletion_that_is_interrupted_after_each_step_is_finished_by_asking_again(
+    known: KnownSweep,
 ) -> None:
+    for n_steps in range(1, STEPS):
+        left = n_steps
+
+        def interrupt(step: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            Sweep.open("tiny").delete(on_progress=interrupt)
+        assert Sweep.open("tiny").status().state == "stopped"
     steps: list[str] = []
-
-    def interrupt(step: str) -> None:
-        steps.append(step)
-        if len(steps) == n_steps:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Sweep.open("tiny").delete(on_progress=interrupt)
-    assert Sweep.open("tiny").status().state == "stopped"
     Sweep.open("tiny").delete(on_progress=steps.append)
-    assert len(steps) == n_steps + STEPS
+    assert len(steps) == STEPS
     assert remains(known) == {}
     assert sweep_names() == []
     assert known.client().get_experiment_by_name("tiny") is None
@@ -132,6 +134,16 @@ def test_a_run_that_a_registered_model_comes_from_stays(known: KnownSweep) -> No
     again.run()
     assert len(again.runs()) == 1
     assert again.runs()[0].run_id != first.run_id
+
+
+def test_an_experiment_that_somebody_deleted_keeps_no_name_taken(known: KnownSweep) -> None:
+    client = known.client()
+    client.delete_experiment(client.get_experiment_by_name("tiny").experiment_id)
+    Sweep.open("tiny").delete()
+    assert client.get_experiment_by_name("tiny") is None
+    again = KnownSweep()
+    again.run()
+    assert [run.status for run in again.runs()] == ["FINISHED"]
 
 
 def test_a_sweep_that_is_worked_on_is_refused_and_stays_whole(known: KnownSweep) -> None:

@@ -96,11 +96,11 @@ def steps(known: KnownSweep, trial: int = 0) -> dict[str, Counter[int]]:
 
 
 def test_nothing_is_found_where_everything_agrees(
-    known: KnownSweep, capfd: pytest.CaptureFixture[str]
+    on_sqlite: KnownSweep, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    known.claim()
-    known.stored.slots.give_back(WORKER)
-    known.stored.study().enqueue({"dropout": 0.25})
+    on_sqlite.claim()
+    on_sqlite.stored.slots.give_back(WORKER)
+    on_sqlite.stored.study().enqueue({"dropout": 0.25})
     assert examined().findings == []
     with pytest.raises(SystemExit) as left:
         main(["doctor"])
@@ -183,20 +183,20 @@ def test_an_ending_that_only_the_storage_knows_is_said_to_optuna_and_mlflow(
     assert known.client().get_run(run.run_id).data.metrics["score"] == 0.75
 
 
-def test_an_ending_that_the_study_has_lost_is_told_again(known: KnownSweep) -> None:
-    slot = known.begin()
-    known.finish(slot)
-    known.stored.slots.mark_told(slot)
-    known.stored.slots.note_spooled(slot, "done")
+def test_an_ending_that_the_study_has_lost_is_told_again(on_sqlite: KnownSweep) -> None:
+    slot = on_sqlite.begin()
+    on_sqlite.finish(slot)
+    on_sqlite.stored.slots.mark_told(slot)
+    on_sqlite.stored.slots.note_spooled(slot, "done")
     assert found()["ending that the study does not know"] == 1
     assert examined(fix=True).left == 0
     assert examined().findings == []
-    states = [trial.state for trial in known.stored.study().optuna_study.trials]
+    states = [trial.state for trial in on_sqlite.stored.study().optuna_study.trials]
     assert states == [TrialState.COMPLETE] * 2
 
 
-def test_another_outcome_in_the_study_is_told_and_cannot_be_mended(known: KnownSweep) -> None:
-    change(known, slots, slots.c.trial == 0, score=0.625)
+def test_another_outcome_in_the_study_is_told_and_cannot_be_mended(on_sqlite: KnownSweep) -> None:
+    change(on_sqlite, slots, slots.c.trial == 0, score=0.625)
     (finding,) = examined(fix=True).findings
     assert (finding.kind, finding.mended) == ("other outcome in the study", False)
     assert finding.what == "the storage has it as done with 0.625, Optuna as done with 0.5"
@@ -229,20 +229,20 @@ def test_a_trial_that_the_next_worker_goes_on_with_is_left_to_it(known: KnownSwe
     assert known.claim("live").trial == 1
 
 
-def test_what_a_dead_process_left_to_be_sent_is_sent(known: KnownSweep) -> None:
-    slot = known.claim()
-    outbox = known.outbox(unreachable())
-    record = RunRecord.open(known.stored, outbox, slot)
+def test_what_a_dead_process_left_to_be_sent_is_sent(on_sqlite: KnownSweep) -> None:
+    slot = on_sqlite.claim()
+    outbox = on_sqlite.outbox(unreachable())
+    record = RunRecord.open(on_sqlite.stored, outbox, slot)
     record.begin(WORKER, "cpu")
-    known.record(slot)
+    on_sqlite.record(slot)
     record.log_epochs()
-    ended = known.finish(slot)
-    record.end(ended, known.stored.trial_folder(slot))
-    known.stored.study().tell(ended)
+    ended = on_sqlite.finish(slot)
+    record.end(ended, on_sqlite.stored.trial_folder(slot))
+    on_sqlite.stored.study().tell(ended)
     assert not outbox.close(0.1)
     assert_mended({"spool of nobody": 1})
-    assert steps(known, 1) == EACH_ONCE
-    assert known.slot(slot.number).run_id is not None
+    assert steps(on_sqlite, 1) == EACH_ONCE
+    assert on_sqlite.slot(slot.number).run_id is not None
 
 
 def test_a_spool_stays_a_finding_where_mlflow_does_not_answer(
@@ -276,44 +276,44 @@ def test_a_run_that_was_deleted_is_written_again_from_the_storage(known: KnownSw
     assert data.metrics["score"] == before.metrics["score"]
 
 
-def test_runs_of_no_trial_go_and_those_of_others_stay(known: KnownSweep) -> None:
-    client = known.client()
+def test_runs_of_no_trial_go_and_those_of_others_stay(on_sqlite: KnownSweep) -> None:
+    client = on_sqlite.client()
     experiment = client.get_experiment_by_name("tiny").experiment_id
-    mine = known.stored.row.id
+    mine = on_sqlite.stored.row.id
     for key in (f"{mine}/7", f"{mine}/0", "another sweep/0"):
         client.create_run(experiment, tags={TAG_KEY: key})
     client.create_run(experiment)
-    kept = known.slot(0).run_id
+    kept = on_sqlite.slot(0).run_id
     assert_mended({"run without a trial": 2})
-    assert [run.run_id for run in known.runs()] == [kept]
+    assert [run.run_id for run in on_sqlite.runs()] == [kept]
     assert len(client.search_runs([experiment])) == 3
 
 
-def test_a_run_in_another_state_is_brought_to_that_of_its_trial(known: KnownSweep) -> None:
-    (run,) = known.runs()
-    known.client().update_run(run.run_id, status="RUNNING")
-    change(known, slots, slots.c.trial == 0, run_id=None)
+def test_a_run_in_another_state_is_brought_to_that_of_its_trial(on_sqlite: KnownSweep) -> None:
+    (run,) = on_sqlite.runs()
+    on_sqlite.client().update_run(run.run_id, status="RUNNING")
+    change(on_sqlite, slots, slots.c.trial == 0, run_id=None)
     assert_mended({"other state in MLflow": 1, "run that the storage does not know": 1})
-    assert known.runs()[0].status == "FINISHED"
-    assert known.slot(0).run_id == run.run_id
+    assert on_sqlite.runs()[0].status == "FINISHED"
+    assert on_sqlite.slot(0).run_id == run.run_id
 
 
-def test_epochs_that_are_missing_are_sent_once(known: KnownSweep) -> None:
-    known.run(logged=False)
+def test_epochs_that_are_missing_are_sent_once(on_sqlite: KnownSweep) -> None:
+    on_sqlite.run(logged=False)
     assert_mended({"epochs that MLflow does not have": 1})
-    assert steps(known, 1) == EACH_ONCE
+    assert steps(on_sqlite, 1) == EACH_ONCE
 
 
 def test_epochs_that_are_doubled_are_told_and_what_is_advised_mends_them(
-    known: KnownSweep,
+    on_sqlite: KnownSweep,
 ) -> None:
-    (run,) = known.runs()
-    known.client().log_metric(run.run_id, "head/score", 0.5, timestamp=1, step=1)
+    (run,) = on_sqlite.runs()
+    on_sqlite.client().log_metric(run.run_id, "head/score", 0.5, timestamp=1, step=1)
     (finding,) = examined(fix=True).findings
     assert (finding.kind, finding.mended) == ("epochs that MLflow has twice", False)
     assert finding.what == "1 points of its curves are doubled: head/score at step 1"
     assert f"delete run {run.run_id}" in finding.remedy
-    known.client().delete_run(run.run_id)
+    on_sqlite.client().delete_run(run.run_id)
     assert_mended({"trial without a run": 1})
 
 
@@ -351,17 +351,17 @@ def test_checkpoints_without_their_file_and_files_without_a_row_go(known: KnownS
     assert known.stored.checkpoints.of(slot) == []
 
 
-def test_states_of_phases_that_have_ended_go(known: KnownSweep) -> None:
-    slot = known.begin()
-    place = ("checkpoints", known.stored.row.id, f"{slot.number}-head")
-    path = known.file(*place, "a.npz")
-    keep_state(known, slot, path)
+def test_states_of_phases_that_have_ended_go(on_sqlite: KnownSweep) -> None:
+    slot = on_sqlite.begin()
+    place = ("checkpoints", on_sqlite.stored.row.id, f"{slot.number}-head")
+    path = on_sqlite.file(*place, "a.npz")
+    keep_state(on_sqlite, slot, path)
     # As the third loss does.
     reason = "its worker was killed"
-    change(known, slots, slots.c.number == slot.number, state="failed", reason=reason)
+    change(on_sqlite, slots, slots.c.number == slot.number, state="failed", reason=reason)
     examined(fix=True)
     assert examined().findings == []
-    assert known.stored.checkpoints.of(slot) == []
+    assert on_sqlite.stored.checkpoints.of(slot) == []
     assert not path.exists()
 
 

@@ -107,6 +107,10 @@ def test_a_trial_that_was_killed_in_both_phases_comes_to_the_same_and_nothing_is
     assert everything(killed) == before
 
 
+def test_nothing_disagrees_after_a_race_that_was_killed_in_the_middle(killed: Sweep) -> None:
+    assert killed.doctor().findings == []
+
+
 def test_fine_tuning_is_replayed_where_the_files_of_its_heads_are_gone(killed: Sweep) -> None:
     folder = killed.folder / "trials" / "0"
     aside = folder.rename(folder.with_name("aside"))
