@@ -28,6 +28,16 @@ IMAGES = np.array([1, 2, 3], np.uint64)
 def known(home: Path, storage_url: str, monkeypatch: pytest.MonkeyPatch) -> KnownSweep:
     """The sweep ``tiny``: one trial done, one begun, with files and a checkpoint."""
     monkeypatch.setenv("FOLDSWEEP_STORAGE_URL", storage_url)
+    return _known()
+
+
+@pytest.fixture
+def on_sqlite(home: Path) -> KnownSweep:
+    """The same where the kind of database says nothing."""
+    return _known()
+
+
+def _known() -> KnownSweep:
     known = KnownSweep()
     known.run()
     known.claim()
@@ -117,17 +127,17 @@ def test_looks_at_a_holdout_stay_counted_whatever_comes_under_the_name(known: Kn
     assert book.count(IMAGES[:1]) == 2
 
 
-def test_a_run_that_a_registered_model_comes_from_stays(known: KnownSweep) -> None:
-    known.finish(known.slot(1))
-    known.run(score=0.75)
-    client, (first, second) = known.client(), known.runs()
+def test_a_run_that_a_registered_model_comes_from_stays(on_sqlite: KnownSweep) -> None:
+    on_sqlite.finish(on_sqlite.slot(1))
+    on_sqlite.run(score=0.75)
+    client, (first, second) = on_sqlite.client(), on_sqlite.runs()
     client.create_registered_model("digits")
     client.create_model_version(
         "digits", f"{client.get_run(first.run_id).info.artifact_uri}/m", first.run_id
     )
     found = Sweep.open("tiny").delete()
     assert (found.runs, found.kept_runs, found.models) == (1, 1, ["digits/1"])
-    assert [run.run_id for run in known.runs()] == [first.run_id]
+    assert [run.run_id for run in on_sqlite.runs()] == [first.run_id]
     assert client.get_run(second.run_id).info.lifecycle_stage == "deleted"
     # The next sweep of that name has its runs beside it.
     again = KnownSweep()
@@ -136,8 +146,8 @@ def test_a_run_that_a_registered_model_comes_from_stays(known: KnownSweep) -> No
     assert again.runs()[0].run_id != first.run_id
 
 
-def test_an_experiment_that_somebody_deleted_keeps_no_name_taken(known: KnownSweep) -> None:
-    client = known.client()
+def test_an_experiment_that_somebody_deleted_keeps_no_name_taken(on_sqlite: KnownSweep) -> None:
+    client = on_sqlite.client()
     client.delete_experiment(client.get_experiment_by_name("tiny").experiment_id)
     Sweep.open("tiny").delete()
     assert client.get_experiment_by_name("tiny") is None
@@ -146,20 +156,20 @@ def test_an_experiment_that_somebody_deleted_keeps_no_name_taken(known: KnownSwe
     assert [run.status for run in again.runs()] == ["FINISHED"]
 
 
-def test_a_sweep_that_is_worked_on_is_refused_and_stays_whole(known: KnownSweep) -> None:
-    before = remains(known)
-    known.stored.workers.join("live", "cpu", 0.0)
+def test_a_sweep_that_is_worked_on_is_refused_and_stays_whole(on_sqlite: KnownSweep) -> None:
+    before = remains(on_sqlite)
+    on_sqlite.stored.workers.join("live", "cpu", 0.0)
     with pytest.raises(InputError, match=r"1 workers run the sweep 'tiny' on .* stop tiny'"):
         Sweep.open("tiny").delete()
-    known.stored.workers.leave("live")
+    on_sqlite.stored.workers.leave("live")
     with (
-        present(known.stored.folder / "promotions"),
+        present(on_sqlite.stored.folder / "promotions"),
         pytest.raises(InputError, match="a promotion of the sweep 'tiny' is running"),
     ):
         Sweep.open("tiny").delete()
-    assert known.stored.storage.sweeps.stop_level(known.stored.row.id) == 0
-    before |= {str(path): "file" for path in (known.stored.folder / "promotions").iterdir()}
-    assert remains(known) == before | {"foldsweep_workers": 2}
+    assert on_sqlite.stored.storage.sweeps.stop_level(on_sqlite.stored.row.id) == 0
+    before |= {str(path): "file" for path in (on_sqlite.stored.folder / "promotions").iterdir()}
+    assert remains(on_sqlite) == before | {"foldsweep_workers": 2}
 
 
 def command(*words: str) -> int:
@@ -169,19 +179,19 @@ def command(*words: str) -> int:
 
 
 def test_the_command_asks_and_without_a_yes_nothing_goes(
-    known: KnownSweep, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    on_sqlite: KnownSweep, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    before = remains(known)
+    before = remains(on_sqlite)
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert command() == 1
     out, err = capfd.readouterr()
     assert out == ""
     assert "Delete tiny, 2 trials with 1 runs in MLflow and 0.00 GB on disk?" in err
-    assert remains(known) == before
+    assert remains(on_sqlite) == before
     assert command("--yes", "--json") == 0
     document = json.loads(capfd.readouterr().out)
     assert (document["sweep"], document["trials"], document["runs"]) == ("tiny", 2, 1)
-    assert remains(known) == {}
+    assert remains(on_sqlite) == {}
 
 
 def test_a_new_sweep_of_the_same_name_is_launched_afterwards(content: dict[str, Any]) -> None:
