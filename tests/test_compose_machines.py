@@ -195,7 +195,7 @@ def mlflow(services: Services, machine: Machine, postgres: str, folder: Path) ->
     service = services["mlflow"]
     with machine.running(service, folder / "mlflow.log"):
         try:
-            machine.wait_until_healthy(service, timeout_s=180)
+            machine.wait_until_healthy(service, timeout_s=300)
         except TimeoutError as error:
             raise TimeoutError((folder / "mlflow.log").read_text()[-3000:]) from error
         yield machine.here(services["worker-cpu"]["environment"]["MLFLOW_TRACKING_URI"])
