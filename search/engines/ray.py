@@ -160,12 +160,16 @@ class RayPlace:
             )
 
 
+def send_by_value() -> None:
+    """Let what an actor does travel to its node, where another foldsweep may be installed."""
+    for module in (worker_process, ray_host):
+        cloudpickle.register_pickle_by_value(module)
+
+
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
     """Connect this process to a cluster, where its program has not done so already."""
-    # What an actor does travels to the node, where another foldsweep may be installed.
-    for module in (worker_process, ray_host):
-        cloudpickle.register_pickle_by_value(module)
+    send_by_value()
     if ray.is_initialized():
         yield
         return

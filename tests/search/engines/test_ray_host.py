@@ -1,10 +1,13 @@
-"""Which home a node's workers get."""
+"""What a node does for a launcher: which home its workers get, and that it needs no foldsweep."""
 
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from search.engines.ray_host import home_of_node
+from search.engines.ray_host import RayHost, WorkerOrder, home_of_node
 from search.home import claim_home
 
 
@@ -32,3 +35,24 @@ def test_else_one_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "launcher").mkdir()
     for launchers in ("launcher", "nowhere"):
         assert home_of_node(tmp_path / launchers) == tmp_path / "user" / "foldsweep-home"
+
+
+@pytest.mark.slow
+def test_what_travels_to_a_node_needs_no_foldsweep_there() -> None:
+    from ray import cloudpickle
+
+    from search.engines.ray import send_by_value
+
+    send_by_value()
+    order = WorkerOrder(0, "tiny", "sweep: tiny", "home", {}, (), 0.0, "code")
+    sent = cloudpickle.dumps((RayHost, order))
+    receive = (
+        "import pickle, sys\n"
+        "sys.modules['search'] = None\n"
+        "host, order = pickle.load(sys.stdin.buffer)\n"
+        "print(host(order).where(), order.folder)"
+    )
+    received = subprocess.run(
+        [sys.executable, "-c", receive], input=sent, capture_output=True, check=True
+    )
+    assert received.stdout.decode().split() == [socket.gethostname(), "tiny"]
