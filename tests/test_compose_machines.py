@@ -372,6 +372,7 @@ def account(tls: Path, monkeypatch: pytest.MonkeyPatch, services: Services) -> N
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 
+@pytest.mark.acceptance
 @pytest.mark.usefixtures("account")
 def test_foldsweep_writes_to_an_mlflow_that_asks_who_it_is(mlflow: str, tmp_path: Path) -> None:
     settings = TrackingSettings(mlflow, None)
@@ -391,6 +392,7 @@ def test_foldsweep_writes_to_an_mlflow_that_asks_who_it_is(mlflow: str, tmp_path
     assert Path(fetched).read_text() == "through the server"
 
 
+@pytest.mark.acceptance
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -405,6 +407,7 @@ def test_a_wrong_account_is_refused_with_the_way_out(
     assert "another password" not in str(refusal.value)
 
 
+@pytest.mark.acceptance
 @pytest.mark.usefixtures("account")
 def test_a_server_of_another_authority_is_not_told_the_password(
     mlflow: str, monkeypatch: pytest.MonkeyPatch
@@ -414,6 +417,7 @@ def test_a_server_of_another_authority_is_not_told_the_password(
         ensure_experiment(TrackingSettings(mlflow, None), "sweep", {})
 
 
+@pytest.mark.acceptance
 def test_mlflow_tells_a_stranger_nothing(mlflow: str, tls: Path) -> None:
     context = create_default_context(cafile=f"{tls}/ca.crt")
     request = urllib.request.Request(f"{mlflow}/api/2.0/mlflow/experiments/search?max_results=1")
@@ -422,6 +426,7 @@ def test_mlflow_tells_a_stranger_nothing(mlflow: str, tls: Path) -> None:
     assert refusal.value.code == 401
 
 
+@pytest.mark.acceptance
 def test_the_dashboard_shows_the_studies_of_the_storage(
     services: Services, machine: Machine, postgres: str, tls: Path, folder: Path, monkeypatch: Any
 ) -> None:

@@ -30,6 +30,7 @@ def kinds(sweep: Sweep, *, fix: bool = False) -> set[str]:
     return {finding.kind for finding in report.findings}
 
 
+@pytest.mark.acceptance
 def test_after_a_kill_in_the_middle_of_fine_tuning_all_is_mended_and_the_sweep_goes_on(
     tuned: dict[str, Any], home: Path, tmp_path: Path, signal_folder: Path
 ) -> None:

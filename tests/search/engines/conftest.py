@@ -93,7 +93,7 @@ def ray_signals(ray_cluster: RayCluster) -> Path:
     return ray_cluster.signal_folder
 
 
-@pytest.fixture(params=["local", "ray"])
+@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.acceptance)])
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of an engine, once of each."""
     return str(request.param)

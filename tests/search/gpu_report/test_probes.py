@@ -82,6 +82,7 @@ def test_float16_differs_from_float32_by_what_its_digits_explain() -> None:
     assert float16_is_close(differences)[0] == "ok"
 
 
+@pytest.mark.acceptance
 @pytest.mark.slow
 def test_features_are_compared_where_they_are_more_than_noise(tmp_path: Path) -> None:
     from search.gpu_report.numerics import CPU, features_on, made_weights, relative_difference
@@ -95,6 +96,7 @@ def test_features_are_compared_where_they_are_more_than_noise(tmp_path: Path) ->
     assert 0.1 < features.max() < 100
 
 
+@pytest.mark.acceptance
 @pytest.mark.slow
 def test_two_processes_compute_at_the_same_time() -> None:
     answers = run_two_at_once("sharing", None)

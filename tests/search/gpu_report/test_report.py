@@ -52,6 +52,7 @@ def test_without_a_gpu_its_checks_are_skipped_and_the_cores_are_measured() -> No
     assert "| cpu | forwarded | " in as_markdown(report)
 
 
+@pytest.mark.acceptance
 @pytest.mark.slow
 def test_a_gpu_that_tensorflow_does_not_see_fails_once() -> None:
     first, *others = check_gpu(GPU)

@@ -86,6 +86,7 @@ def everything(sweep: Sweep) -> dict[str, Any]:
     return {**rows, "files": files, "runs": runs}
 
 
+@pytest.mark.acceptance
 def test_a_trial_that_was_killed_in_both_phases_comes_to_the_same_and_nothing_is_written(
     killed: Sweep,
 ) -> None:

@@ -75,7 +75,14 @@ def scores(sweep: Sweep) -> list[float | None]:
 
 
 @pytest.mark.parametrize(
-    "deaths", [("0-1", "0-3"), ("0-finetune-1", "0-finetune-3", "0-finetune-5")]
+    "deaths",
+    [
+        ("0-1", "0-3"),
+        pytest.param(
+            ("0-finetune-1", "0-finetune-3", "0-finetune-5"), marks=pytest.mark.acceptance
+        ),
+    ],
+    ids=["heads", "race"],
 )
 def test_a_killed_worker_costs_no_epoch_that_was_kept(
     deaths: tuple[str, ...],
@@ -158,6 +165,7 @@ def _unavailable(*_: object) -> None:
     raise AssertionError("heads are trained again")
 
 
+@pytest.mark.acceptance
 def test_where_the_heads_are_not_stored_any_more_they_are_trained_again(
     trained: dict[str, Any], home: Path, tmp_path: Path, signal_folder: Path
 ) -> None:

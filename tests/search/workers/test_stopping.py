@@ -68,6 +68,7 @@ def test_asked_twice_a_worker_leaves_at_once(
     assert sweep.status().workers == []
 
 
+@pytest.mark.acceptance
 def test_a_launcher_stops_with_its_workers_and_says_so(
     held_content: dict[str, Any], home: Path, tmp_path: Path, signal_folder: Path
 ) -> None:
