@@ -166,8 +166,12 @@ class Sweep:
             Launcher(opened, engine(opened), show).run()
         return self.status()
 
-    def work(self) -> None:
+    def work(self, replace_process: Callable[[], None] | None = None) -> None:
         """Run one worker in this process, until the sweep's budget is used.
+
+        Args:
+            replace_process: Called between trials when the process has grown by a tenth since its
+                fifth trial, after the worker has left; by default the worker goes on.
 
         Raises:
             InputError: If the file cannot work, or is not that of the sweep.
@@ -184,7 +188,7 @@ class Sweep:
             opened = self._joined()
             refuse_other_versions(opened.row)
             device.set_up()
-            run_worker(opened, device, worker_id=new_worker_id())
+            run_worker(opened, device, worker_id=new_worker_id(), replace_process=replace_process)
 
     def change_budget(
         self,

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.disturbances.mlflow_server import MlflowServer
 from bench.disturbances.silent_proxy import SilentProxy
-from bench.disturbances.worker_pool import Place, WorkerPool
 from bench.progress import say
 
 RESTART_AWAY_S = 2.0
@@ -20,6 +19,25 @@ READ_ONLY_S = 6.0
 SILENT_S = 12.0
 """Longer than a lease, and than it takes to notice a silent connection."""
 WATCH_S = 60.0
+
+
+class Place(Protocol):
+    """Where a worker is, or what it is."""
+
+    @property
+    def name(self) -> str:
+        """The last word of the lines that the objective notes there."""
+
+
+class Pool(Protocol):
+    """Workers that somebody keeps running."""
+
+    @property
+    def places(self) -> Sequence[Any]:
+        """All of them."""
+
+    def signal(self, place: Any, number: signal.Signals) -> bool:
+        """Send a signal to the worker of a place; False if there was none."""
 
 
 class MissedError(Exception):
@@ -30,7 +48,7 @@ class MissedError(Exception):
 class Disturber:
     """Does one thing after the other, and notes what was done when, and what could not be."""
 
-    pool: WorkerPool
+    pool: Pool
     postgres: Any
     proxy: SilentProxy
     mlflow: MlflowServer
@@ -146,11 +164,11 @@ class Disturber:
         raise MissedError("no worker came to its last epoch")
 
     def _stopped(self, name: str) -> bool:
-        place = next(place for place in self.pool.places if place.name == name)
-        if not self.pool.signal(place, signal.SIGSTOP):
+        found = [place for place in self.pool.places if place.name == name]
+        if not found or not self.pool.signal(found[0], signal.SIGSTOP):
             return False
         time.sleep(self.lease_s + 3.0)
-        self.pool.signal(place, signal.SIGCONT)
+        self.pool.signal(found[0], signal.SIGCONT)
         return True
 
     def _epochs(self) -> list[str]:

@@ -3,7 +3,7 @@
 It trains a softmax regression on the pixels of stored views, a fold each, in full batches: a pure
 function of parameters, rows and seed. So a trial that was interrupted must come to the same score,
 to the last bit. Each epoch that is trained is a line ``TRIAL EPOCH PLACE`` in the file ``epochs``
-of the folder ``CHAOS_FOLDER``.
+of the folder ``CHAOS_FOLDER``; a place without a name in ``CHAOS_PLACE`` is named by its process.
 """
 
 import os
@@ -126,7 +126,7 @@ class SoftmaxTrainer:
         self.weights, self.outcomes, self.n_epochs = weights, outcomes, epoch + 1
         trial = self.context.checkpoint_folder.name
         with (_folder() / "epochs").open("a") as file:
-            file.write(f"{trial} {epoch} {os.environ.get('CHAOS_PLACE')}\n")
+            file.write(f"{trial} {epoch} {os.environ.get('CHAOS_PLACE', os.getpid())}\n")
 
     def _read(self, policy: str) -> np.ndarray:
         key = self._views.key(policy, "medium", 0, "validate")

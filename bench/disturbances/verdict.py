@@ -1,6 +1,7 @@
 """Whether a disturbed sweep is as if nothing had been: storage, Optuna and MLflow agree."""
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 import optuna
 
+from bench.disturbances.world import ChaosSize, made
+from bench.progress import say
 from mlruns_config.client import connect
 from mlruns_config.names import TAG_TRIAL
 from mlruns_config.settings import TrackingSettings
@@ -133,3 +136,51 @@ def check_work(
         "interruptions": sum(record.attempts - 1 for record in records),
     }
     return Check("no more is computed again than promised", too_many), counts
+
+
+def judge(
+    sweep: Sweep, content: Mapping[str, Any], folder: Path, noted: Path, size: ChaosSize
+) -> tuple[list[Check], Mapping[str, int]]:
+    """Judge a disturbed sweep that has ended; gives checks, and counts of what was done.
+
+    Args:
+        sweep: The sweep.
+        content: Of its file; the points that it names are run again, undisturbed.
+        folder: The world's.
+        noted: Where the objective noted each epoch.
+        size: How much was to be done.
+    """
+    records = sweep.trial_records()
+    checks = check_sweep(sweep, trials=size.trials, n_epochs=size.n_epochs)
+    work, counts = check_work(noted, records, n_epochs=size.n_epochs, most_again=size.most_again)
+    say("chaos: the same points undisturbed")
+    os.environ |= {"CHAOS_FOLDER": str(made(folder / "calm")), "CHAOS_EPOCH_S": "0"}
+    calm = Sweep.from_mapping({**content, "sweep": "calm", "budget": {"trials": size.fixed_points}})
+    calm.launch()
+    points = {record.params["learning_rate"] for record in calm.trial_records()}
+    found = {str(r.params["learning_rate"]): r.score for r in records}
+    fixed = {str(r.params["learning_rate"]): r.score for r in calm.trial_records()}
+    drawn = [r.trial for r in records if r.params["learning_rate"] not in points]
+    checks += [
+        work,
+        check_doctor(sweep),
+        check_scores(found, fixed, "fixed points score as in an undisturbed sweep"),
+        Check("each drawn trial's replay gives its score", _unequal(sweep, drawn)),
+    ]
+    return checks, {**counts, "fixed_points": len(fixed), "drawn": len(drawn)}
+
+
+def check_doctor(sweep: Sweep) -> Check:
+    """Ask the doctor."""
+    findings = sweep.doctor().findings
+    return Check("doctor finds nothing", [f"{one.kind}: {one.what}" for one in findings])
+
+
+def _unequal(sweep: Sweep, trials: Sequence[int]) -> list[str]:
+    """Replay trials, and name those that come to something else."""
+    found = [sweep.replay(trial) for trial in trials]
+    return [
+        f"trial {one.trial}: {one.score}, not {one.stored_score}"
+        for one in found
+        if not one.is_equal
+    ]

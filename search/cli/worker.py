@@ -19,11 +19,12 @@ def command(file: Path, data: Path | str | None, data_option: Path | str | None)
     data_path = chosen_data(data, data_option)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
     from search.sweep import Sweep
+    from search.workers.memory import start_anew
 
     sweep = Sweep.from_yaml(file, data=data_path)
     click.echo(f"Joining {sweep.name}; Ctrl-C gives the trial at hand to another worker.", err=True)
     try:
-        sweep.work()
+        sweep.work(replace_process=start_anew)
     except KeyboardInterrupt:
         from search.workers.interruption import leave_interrupted
 

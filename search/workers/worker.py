@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -28,6 +28,7 @@ from search.workers.device import Device
 from search.workers.disk_room import wait_for_room
 from search.workers.heartbeat import heartbeat
 from search.workers.liveness import Liveness
+from search.workers.memory import MemoryGrowth
 from search.workers.outcome import outcome_of
 from search.workers.run_record import RunRecord, note_run_of
 from search.workers.settling import settle
@@ -49,7 +50,12 @@ _logger = logging.getLogger(__name__)
 
 
 def run_worker(
-    opened: OpenSweep, device: Device, *, worker_id: str, launcher_pid: int | None = None
+    opened: OpenSweep,
+    device: Device,
+    *,
+    worker_id: str,
+    launcher_pid: int | None = None,
+    replace_process: Callable[[], None] | None = None,
 ) -> None:
     """Run trials until the budget is used, then return.
 
@@ -58,6 +64,8 @@ def run_worker(
         device: What this process computes on; already set up.
         worker_id: From :func:`search.storage.workers.new_worker_id`.
         launcher_pid: Ends the worker when that process has gone.
+        replace_process: Called between trials when the process has grown, after the worker has
+            left; None where the process is not the worker's alone.
 
     Raises:
         InputError: If all the latest trials of the sweep failed.
@@ -72,8 +80,10 @@ def run_worker(
     flush_s = FLUSH_WHEN_INTERRUPTED_S
     try:
         with heartbeat(opened, worker_id, time_left, launcher_pid=launcher_pid):
-            Worker(opened, device, worker_id, outbox, time_left).run()
-        flush_s = FLUSH_AT_END_S
+            worker = Worker(opened, device, worker_id, outbox, time_left)
+            has_grown = worker.run(may_grow=replace_process is None)
+        if not has_grown:
+            flush_s = FLUSH_AT_END_S
     except (KeyboardInterrupt, InputError):
         opened.slots.give_back(worker_id)
         raise
@@ -88,6 +98,9 @@ def run_worker(
         raise
     finally:
         _leave(opened, worker_id, outbox, flush_s)
+    if has_grown and replace_process is not None:
+        _logger.info("the memory of this worker has grown: it starts anew")
+        replace_process()
 
 
 def _leave(opened: OpenSweep, worker_id: str, outbox: Outbox, flush_s: float) -> None:
@@ -130,12 +143,23 @@ class Worker:
         self._points = Points(opened.space, opened.file, self._slots, self._study)
         self._liveness = Liveness(opened.settings.lease_s)
         self._objective: Objective = load_reference(opened.file.objective)
+        self._memory = MemoryGrowth()
+        self._has_grown = False
         self._drained_s = float("-inf")
 
-    def run(self) -> None:
-        """Run trials until nothing is to be begun and nothing runs, or the time is up."""
+    def run(self, *, may_grow: bool = True) -> bool:
+        """Run trials until nothing is to be begun and nothing runs, or the time is up.
+
+        Args:
+            may_grow: Whether to go on when the process holds much more than after its first trials.
+
+        Returns:
+            Whether it has ended because of that.
+        """
         goes_on = True
         while goes_on:
+            if self._has_grown and not may_grow:
+                return True
             try:
                 goes_on = self._advance()
             except SlotLostError as lost:
@@ -143,6 +167,7 @@ class Worker:
             except DiskFullError as error:
                 self._pause(str(error))
         self._settle()
+        return False
 
     def _advance(self) -> bool:
         """Run one phase of a trial or wait for one; False if there is nothing to come."""
@@ -159,6 +184,7 @@ class Worker:
         slot = turn.claim(self._slots, self._id)
         if slot is not None:
             self._run_trial(slot)
+            self._has_grown = self._memory.note_trial()
             return True
         may_come = turn.is_work_under_way and self._is_needed(turn, everyone)
         if not turn.is_work_left and not may_come:

@@ -13,6 +13,7 @@ from search.sweep_file.sweep_file import load_sweep_file
 from search.workers.claim import claim_device, claims_folder
 from search.workers.device import Device, set_up_gpus
 from search.workers.interruption import leave_interrupted, orderly_interruption
+from search.workers.memory import start_anew
 from search.workers.worker import run_worker
 from spaces.errors import FoldsweepError, UnavailableError
 
@@ -58,7 +59,13 @@ def _work(options: argparse.Namespace, device: Device) -> None:
     refuse_other_versions(opened.row)
     if device.gpu_ids:
         set_up_gpus()
-    run_worker(opened, device, worker_id=options.worker_id, launcher_pid=options.launcher_pid)
+    run_worker(
+        opened,
+        device,
+        worker_id=options.worker_id,
+        launcher_pid=options.launcher_pid,
+        replace_process=start_anew,
+    )
 
 
 if __name__ == "__main__":

@@ -12,12 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.disturbances.ray_nodes import LOOPBACK, RayNodes, started_nodes
 from search.sweep import Sweep
 from search.sweep_file.sweep_file import check_sweep
 from spaces.errors import InputError, UnavailableError
 from tests.mlruns_config.mlflow_server import MlflowServer
 from tests.search.conftest import empty_database
-from tests.search.engines.conftest import LOOPBACK, RayCluster, started_cluster
+from tests.search.engines.conftest import SIGNALS
 from tests.search.workers.worker_processes import (
     LAUNCH,
     WorkerProcess,
@@ -101,7 +102,7 @@ def test_a_cluster_that_does_not_answer_is_no_fault_of_the_file(
 
 @pytest.mark.slow
 def test_a_worker_that_no_node_could_hold_is_refused(
-    content: Content, home: Path, ray_cluster: RayCluster
+    content: Content, home: Path, ray_cluster: RayNodes
 ) -> None:
     workers = ray_cluster.workers(cpus_per_worker=64)
     with pytest.raises(InputError, match=r"asks for 64 CPUs.*they have 2 CPUs"):
@@ -111,7 +112,7 @@ def test_a_worker_that_no_node_could_hold_is_refused(
 
 @pytest.mark.slow
 def test_files_of_one_machine_are_refused_where_the_cluster_has_more(
-    content: Content, home: Path, ray_cluster: RayCluster
+    content: Content, home: Path, ray_cluster: RayNodes
 ) -> None:
     second = ray_cluster.add_node(num_cpus=1)
     sweep = Sweep.from_mapping({**content, "workers": ray_cluster.workers()})
@@ -125,7 +126,7 @@ def test_files_of_one_machine_are_refused_where_the_cluster_has_more(
 
 @pytest.mark.slow
 def test_a_node_with_another_foldsweep_ends_the_launch_before_it_runs_a_trial(
-    content: Content, home: Path, ray_cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+    content: Content, home: Path, ray_cluster: RayNodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from search.engines import ray as engine
     from search.workers.provenance import code_digest
@@ -150,7 +151,7 @@ def test_when_a_node_dies_its_trial_is_freed_at_once_and_another_finishes_it(
     held: Content,
     servers: None,
     home: Path,
-    ray_cluster: RayCluster,
+    ray_cluster: RayNodes,
     ray_signals: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -202,7 +203,7 @@ def test_when_a_node_dies_its_trial_is_freed_at_once_and_another_finishes_it(
 
 @pytest.mark.acceptance
 def test_a_worker_whose_actor_is_killed_leaves_its_trial_to_the_next(
-    held: Content, home: Path, ray_cluster: RayCluster, ray_signals: Path, tmp_path: Path
+    held: Content, home: Path, ray_cluster: RayNodes, ray_signals: Path, tmp_path: Path
 ) -> None:
     sweep, file = created({**held, "workers": ray_cluster.workers()}, tmp_path)
     (ray_signals / "hold-0-2").touch()
@@ -224,7 +225,7 @@ def test_a_worker_whose_actor_is_killed_leaves_its_trial_to_the_next(
 def test_a_sweep_that_is_stopped_ends_its_workers_wherever_they_run(
     held: Content,
     home: Path,
-    ray_cluster: RayCluster,
+    ray_cluster: RayNodes,
     ray_signals: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -246,7 +247,7 @@ def test_a_sweep_that_is_stopped_ends_its_workers_wherever_they_run(
 def test_workers_whose_launcher_is_killed_give_their_trials_back(
     held: Content,
     home: Path,
-    ray_cluster: RayCluster,
+    ray_cluster: RayNodes,
     ray_signals: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -272,7 +273,7 @@ def test_a_worker_computes_on_the_gpu_that_ray_gave_its_actor(
     held: Content, home: Path, signal_folder: Path
 ) -> None:
     """The GPU is one that Ray alone believes in; TensorFlow then finds none and uses the CPU."""
-    head = started_cluster(signal_folder, num_gpus=1)
+    head = started_nodes({SIGNALS: str(signal_folder)}, num_gpus=1)
     try:
         workers = head.workers(count=2, gpus_per_worker=0.5)
         sweep = Sweep.from_mapping({**held, "budget": {"trials": 2}, "workers": workers})

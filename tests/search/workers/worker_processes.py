@@ -96,8 +96,10 @@ class WorkerProcess:
 
 
 def _work(file: Path) -> int:
-    from search.workers import worker_main
+    from search.workers import memory, worker_main
 
+    # A fork cannot be started anew by the command that it was started by.
+    memory.NOISE_BYTES = sys.maxsize
     sys.argv = ["worker", str(file)]
     return worker_main.main()
 
