@@ -1,9 +1,11 @@
 """The look at the images set aside: every candidate of all three, on the same views, once."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from bench.progress import say
 from bench.score.candidates import Candidate
 from bench.score.document import score_document
 from bench.score.measured import Measured
-from bench.score.set_aside import SetAside, note_look
+from bench.score.set_aside import SetAside, count_looks, note_look
 from objectives.evaluation.bootstrap import Replicates, draw_resamples, replicate
 from objectives.evaluation.holdout import HoldoutPredictions, HoldoutViews, Predict, predict_holdout
 from objectives.evaluation.holdout_views import make_holdout_views
@@ -23,6 +25,7 @@ from objectives.records import ImageArray
 from objectives.settings import ValidationSettings
 from objectives.store.array_store import ArrayStore
 from search.workers.provenance import git_commit
+from spaces.files import replacing
 
 SEED = 0
 """Of the held-out draw of the shift, the corruptions' noise and the resamples: one for all."""
@@ -34,12 +37,16 @@ def open_aside(
 ) -> dict[str, Any]:
     """Open the images, once, write that down, and give all that is known then.
 
+    A look that was interrupted goes on with the next candidate, and is the same look.
+
     Args:
         candidates: All of a run.
         path: The images that are set aside.
-        folder: For a store that stays empty.
+        folder: For a store that stays empty, and for the scores of a look that is under way.
         looks: The list of all who opened these images.
     """
+    kept = folder / "measured"
+    goes_on = kept.is_dir()
     aside = SetAside.open(path)
     n_models = len({candidate.files for candidate in candidates})
     when = datetime.now(UTC).isoformat(timespec="seconds")
@@ -47,35 +54,70 @@ def open_aside(
     seen = {
         "images": len(aside.labels),
         "groups": len(np.unique(aside.groups)),
-        "looks": note_look(looks, aside, who),
+        "looks": count_looks(looks, aside) if goes_on else note_look(looks, aside, who),
         "models": n_models,
     }
-    measured = measure_all(aside, candidates, folder)
+    measured = measure_all(aside, candidates, folder, kept)
+    shutil.rmtree(kept)
     return {"set_aside": seen, **score_document(measured)}
 
 
-def measure_all(aside: SetAside, candidates: Sequence[Candidate], folder: Path) -> list[Measured]:
+def measure_all(
+    aside: SetAside, candidates: Sequence[Candidate], folder: Path, kept: Path
+) -> list[Measured]:
     """Ask all candidates about the images clean, shifted and corrupted.
 
     Args:
         aside: The images.
         candidates: Their files are loaded as plain Keras, without code of ours.
         folder: For a store that stays empty.
+        kept: Where the scores of each are kept.
     """
     views = _made_once(_views(aside, folder), aside.images)
     resamples = draw_resamples(aside.groups, seed=SEED)
-    found: dict[tuple[str, ...], Mapping[str, Replicates]] = {}
+    kept.mkdir(exist_ok=True)
+    measured = []
     for candidate in candidates:
-        if candidate.files not in found:
+        file = kept / f"{sha256(' '.join(candidate.files).encode()).hexdigest()}.npz"
+        if not file.is_file():
             answers = _answers(candidate)
             asked = predict_holdout(answers, aside.images, views, n_classes=aside.n_classes)
-            found[candidate.files] = {
-                view: replicate(aside.labels, probabilities, "accuracy", resamples)
-                for view, probabilities in _by_view(asked).items()
-            }
-        robust = found[candidate.files]["robust"].score
+            _keep(
+                file,
+                {
+                    view: replicate(aside.labels, probabilities, "accuracy", resamples)
+                    for view, probabilities in _by_view(asked).items()
+                },
+            )
+        found = _kept(file)
+        measured.append(Measured(candidate, found))
+        robust = found["robust"].score
         say(f"{candidate.part} {candidate.form}, {candidate.minute:.1f} min: {robust:.3f}")
-    return [Measured(candidate, found[candidate.files]) for candidate in candidates]
+    return measured
+
+
+def _keep(file: Path, found: Mapping[str, Replicates]) -> None:
+    """Write a candidate's scores."""
+    arrays = {
+        f"{view}/{name}": np.asarray(value)
+        for view, one in found.items()
+        for name, value in vars(one).items()
+    }
+    with replacing(file) as opened:
+        np.savez(opened, **arrays)
+
+
+def _kept(file: Path) -> Mapping[str, Replicates]:
+    with np.load(file) as arrays:
+        views = dict.fromkeys(name.partition("/")[0] for name in arrays)
+        return {
+            view: Replicates(
+                float(arrays[f"{view}/score"]),
+                arrays[f"{view}/resampled"],
+                arrays[f"{view}/left_out"],
+            )
+            for view in views
+        }
 
 
 def _views(aside: SetAside, folder: Path) -> HoldoutViews:

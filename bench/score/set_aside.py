@@ -105,6 +105,12 @@ def note_look(path: Path, aside: SetAside, look: Mapping[str, Any]) -> int:
     content = aside.as_data().fingerprint
     with path.open("a") as file:
         file.write(json.dumps({"content": content, **look}) + "\n")
+    return count_looks(path, aside)
+
+
+def count_looks(path: Path, aside: SetAside) -> int:
+    """Count how often these images have been opened, by the list of :func:`note_look`."""
+    content = aside.as_data().fingerprint
     lines = map(json.loads, path.read_text().splitlines())
     return sum(line["content"] == content for line in lines)
 

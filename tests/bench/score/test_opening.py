@@ -62,5 +62,21 @@ def test_the_document_says_how_often_the_images_were_opened_and_for_how_many_mod
     assert json.loads(json.dumps(found)) == found
 
 
+def test_a_look_that_was_interrupted_goes_on_and_is_one_look(aside: Path, tmp_path: Path) -> None:
+    first = save_constant(tmp_path / "first.keras", [0.1, 0.8, 0.1])
+    second = tmp_path / "second.keras"
+    candidates, looks = [_candidate([first]), _candidate([str(second)])], tmp_path / "looks"
+    with pytest.raises(ValueError, match=r"second\.keras"):
+        open_aside(candidates, aside, tmp_path, looks)
+    # What was measured is not asked again.
+    Path(first).unlink()
+    save_constant(second, [0.9, 0.1, 0.0001])
+    found = open_aside(candidates, aside, tmp_path, looks)
+    scores = [one["scores"]["clean"]["score"] for one in found["over_time"]]
+    expected = [accuracy_score(LABELS, np.full_like(LABELS, answer)) for answer in (1, 0)]
+    assert scores == pytest.approx(expected)
+    assert (found["set_aside"]["looks"], len(looks.read_text().splitlines())) == (1, 1)
+
+
 def _candidate(files: list[str]) -> Candidate:
     return Candidate("plain", "folds", 0, 1.0, 60.0, tuple(files))
