@@ -5,6 +5,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -32,8 +33,11 @@ class RayNodes:
     """
 
     def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
+        from ray._private.utils import get_ray_address_file
         from ray.cluster_utils import Cluster
 
+        # A cluster for tests writes its address there, and does not make the folder.
+        Path(get_ray_address_file(None)).parent.mkdir(parents=True, exist_ok=True)
         self._environment = environment
         # Sockets lie in it, whose paths must be short.
         self._folder = tempfile.TemporaryDirectory(prefix="fs-ray-", ignore_cleanup_errors=True)
