@@ -98,7 +98,7 @@ def measure_all(
 
 def _keep(file: Path, found: Mapping[str, Replicates]) -> None:
     """Write a candidate's scores."""
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{view}/{name}": np.asarray(value)
         for view, one in found.items()
         for name, value in vars(one).items()
