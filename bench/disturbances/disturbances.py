@@ -66,6 +66,7 @@ class Disturber:
     _began_s: float = field(default_factory=time.monotonic)
     _killed_at: dict[str, int] = field(default_factory=dict)
     """How many epochs had been trained when the worker of a place was last killed."""
+    _killed_trials: list[str] = field(default_factory=list)
     _background: list[threading.Thread] = field(default_factory=list)
 
     def run(self, names: Sequence[str], is_over: Callable[[], bool]) -> None:
@@ -100,18 +101,24 @@ class Disturber:
         deadline_s = time.monotonic() + WATCH_S
         while time.monotonic() < deadline_s:
             lines = self._epochs()
-            busy = [p for p in self.pool.places if self._has_trained(p, lines)]
+            busy = [p for p in self.pool.places if self._may_be_killed(p, lines)]
             if busy:
                 place = self.random.choice(busy)
                 self._killed_at[place.name] = len(lines)
+                self._killed_trials.append(_trial_at(place, lines))
                 if self.pool.signal(place, signal.SIGKILL):
                     return
             time.sleep(0.05)
         raise MissedError("no worker trained")
 
-    def _has_trained(self, place: Place, lines: Sequence[str]) -> bool:
+    def _may_be_killed(self, place: Place, lines: Sequence[str]) -> bool:
+        """Whether it has trained since it was killed, a trial that was not killed already.
+
+        A trial that is killed three times before it keeps a state is given up, as it should be.
+        """
         since = lines[self._killed_at.get(place.name, 0) :]
-        return any(line.endswith(f" {place.name}") for line in since)
+        has_trained = any(line.endswith(f" {place.name}") for line in since)
+        return has_trained and _trial_at(place, lines) not in self._killed_trials
 
     def restart_database(self) -> None:
         """Stop PostgreSQL, and start it again."""
@@ -193,6 +200,11 @@ class Disturber:
         self.small_disk.fill()
         time.sleep(seconds)
         self.small_disk.make_room()
+
+
+def _trial_at(place: Place, lines: Sequence[str]) -> str:
+    """Name the trial of which an epoch was last trained at a place."""
+    return [line for line in lines if line.endswith(f" {place.name}")][-1].split()[0]
 
 
 @contextmanager
