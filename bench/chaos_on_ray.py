@@ -32,6 +32,7 @@ from bench.disturbances.world import (
     sweep_content,
 )
 from bench.document import surroundings
+from search.sweep import Sweep
 
 WORKERS = 4
 ROOM = 4
@@ -132,7 +133,7 @@ def _disturbed(
     seconds = time.monotonic() - begun_s
     alone = {**written, "workers": {"engine": "local", "count": 1}}
     # What killed workers left, and what was to be said of their trials.
-    type(sweep).from_mapping(alone).launch()
+    Sweep.from_mapping(alone).launch()
     checks, counts = judge(sweep, alone, world.folder, noted, size)
     return {"checks": checks, "counts": counts, "disturber": disturber, "seconds": seconds}
 

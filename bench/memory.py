@@ -1,13 +1,11 @@
 """The peak of a process's anonymous memory: what it allocates, files that it maps left out."""
 
-import re
-from pathlib import Path
 from types import TracebackType
 
+from search.workers.memory import own_bytes
 from spaces.periodic import Periodic
 
 SAMPLE_EVERY_S = 0.05
-_STATUS = Path("/proc/self/status")
 
 
 class AnonymousMemory:
@@ -41,5 +39,4 @@ class AnonymousMemory:
 
 def anonymous_mb() -> float:
     """Read how much anonymous memory this process holds, in MB (10**6 bytes)."""
-    found = re.search(r"^RssAnon:\s+(\d+) kB$", _STATUS.read_text(), flags=re.MULTILINE)
-    return int(found[1]) * 1024 / 1e6 if found else 0.0
+    return own_bytes() / 1e6
