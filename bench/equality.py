@@ -55,6 +55,36 @@ class Problem:
     size: Size
     folder: Path
 
+    def context(
+        self,
+        train: TrainSettings,
+        place: Path,
+        *,
+        validation: ValidationSettings | None = None,
+        seed: int = 0,
+    ) -> TrialContext:
+        """Give what a trial may use.
+
+        Args:
+            train: How long it trains.
+            place: For its files.
+            validation: By default the folds of these, and the shift that all loops are scored on.
+            seed: Of its draws.
+        """
+        scored = validation or ValidationSettings(folds=self.splits.n_folds, shift=SHIFT)
+        return TrialContext(
+            data=self.data,
+            splits=self.splits,
+            validation=scored,
+            train=train,
+            seed=seed,
+            home=self.folder / "home",
+            checkpoint_folder=place,
+            reporter=GoesOn(),
+            max_store_bytes=50 * 10**9,
+            keep_views=True,
+        )
+
 
 def compare_accuracies(
     data: Path, points: Sequence[TrialParams], size: Size, folder: Path
@@ -106,20 +136,8 @@ def summarise_trials(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def train_ours(problem: Problem, params: TrialParams) -> Accuracies:
     """Train a trial as a sweep does."""
-    context = TrialContext(
-        data=problem.data,
-        splits=problem.splits,
-        validation=ValidationSettings(folds=problem.size.folds, shift=SHIFT),
-        train=TrainSettings(
-            head_epochs=problem.size.equality_epochs, finetune_epochs=0, patience=0
-        ),
-        seed=0,
-        home=problem.folder / "home",
-        checkpoint_folder=problem.folder / "trial",
-        reporter=GoesOn(),
-        max_store_bytes=50 * 10**9,
-        keep_views=True,
-    )
+    train = TrainSettings(head_epochs=problem.size.equality_epochs, finetune_epochs=0, patience=0)
+    context = problem.context(train, problem.folder / "trial")
     curves = train_trial(params, context).curves
     share = np.bincount(problem.splits.fold_of) / len(problem.splits.rows)
     return Accuracies(

@@ -19,18 +19,17 @@ from bench.cells import load_cells
 from bench.command import run_command
 from bench.document import surroundings
 from bench.equality import Problem, lay_out
-from bench.goes_on import GoesOn
+from bench.fixed_list import SHIFT
 from bench.progress import say
 from bench.sizes import SMALL, Size
 from bench.weights import choose_weights
 from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
-from objectives.records import TrialContext, TrialHead, TrialResult
-from objectives.settings import TrainSettings, ValidationSettings
+from objectives.records import TrialHead, TrialResult
+from objectives.settings import TrainSettings
 from objectives.trial import train_trial
 from spaces.params import TrialParams
 
 BACKBONE = "mobilenet_v2_0.35"
-SHIFT = "augmix+randaugment"
 FOLDS, IMAGES, SEED = 3, 1000, 0
 HEAD_EPOCHS, FINETUNE_EPOCHS = 20, 6
 HEAD_RATES: Mapping[str, float] = {"sgd": 2e-2, "adamw": 1e-3, "lion": 3e-4}
@@ -83,7 +82,11 @@ def _gains(
     resamples = draw_resamples(groups, seed=SEED)
     point = {**COMMON, "weights": weights, "optimizer": optimizer}
     place = problem.folder / optimizer
-    context = _context(problem, place / "head")
+    (place / "head").mkdir(parents=True)
+    train = TrainSettings(
+        head_epochs=HEAD_EPOCHS, views=HEAD_EPOCHS, finetune_epochs=FINETUNE_EPOCHS
+    )
+    context = problem.context(train, place / "head", seed=SEED)
     params = TrialParams.model_validate({**point, "learning_rate": HEAD_RATES[optimizer]})
     found = train_trial(params, context)
     before = replicate(labels, _views(found), "accuracy", resamples)
@@ -114,24 +117,6 @@ def _gains(
 
 def _views(result: TrialResult) -> np.ndarray:
     return np.stack([view for view in (result.oof_clean, result.oof_shifted) if view is not None])
-
-
-def _context(problem: Problem, folder: Path) -> TrialContext:
-    folder.mkdir(parents=True)
-    return TrialContext(
-        data=problem.data,
-        splits=problem.splits,
-        validation=ValidationSettings(folds=FOLDS, shift=SHIFT),
-        train=TrainSettings(
-            head_epochs=HEAD_EPOCHS, views=HEAD_EPOCHS, finetune_epochs=FINETUNE_EPOCHS
-        ),
-        seed=SEED,
-        home=problem.folder / "home",
-        checkpoint_folder=folder,
-        reporter=GoesOn(),
-        max_store_bytes=50 * 10**9,
-        keep_views=True,
-    )
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> str:

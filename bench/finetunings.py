@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.equality import Problem
-from bench.goes_on import GoesOn
 from bench.progress import say
 from bench.simulated_trials import StoredTrial
 from objectives.evaluation.epoch_predictions import load_predictions
-from objectives.records import LabelArray, RowArray, TrialContext, TrialHead
+from objectives.records import LabelArray, RowArray, TrialHead
 from objectives.settings import TrainSettings, ValidationSettings
 from objectives.trial import train_trial
 from spaces.params import TrialParams
@@ -107,20 +106,11 @@ def train(problem: Problem, weights: Mapping[str, str], folder: Path, *, points:
 
 
 def _train_one(problem: Problem, params: TrialParams, seed: int, place: Path) -> float:
-    context = TrialContext(
-        data=problem.data,
-        splits=problem.splits,
-        validation=ValidationSettings(folds=problem.size.folds),
-        train=TrainSettings(
-            head_epochs=HEAD_EPOCHS, views=HEAD_EPOCHS, finetune_epochs=FINETUNE_EPOCHS
-        ),
-        seed=seed,
-        home=problem.folder / "home",
-        checkpoint_folder=place / "head",
-        reporter=GoesOn(),
-        max_store_bytes=50 * 10**9,
-        keep_views=True,
+    train = TrainSettings(
+        head_epochs=HEAD_EPOCHS, views=HEAD_EPOCHS, finetune_epochs=FINETUNE_EPOCHS
     )
+    validation = ValidationSettings(folds=problem.size.folds)
+    context = problem.context(train, place / "head", validation=validation, seed=seed)
     found = train_trial(params, context)
     head = TrialHead(found.score, found.fold_scores, context.checkpoint_folder)
     second = replace(context, phase="finetune", head=head, checkpoint_folder=place)

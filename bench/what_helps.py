@@ -19,6 +19,7 @@ from bench.cells import load_cells
 from bench.command import run_command
 from bench.document import surroundings
 from bench.equality import Problem, lay_out
+from bench.fixed_list import SHIFT
 from bench.goes_on import GoesOn
 from bench.progress import say
 from bench.sizes import SMALL, Size
@@ -30,7 +31,7 @@ from objectives.evaluation.metrics import score_predictions
 from objectives.fold_heads import Heads, read_heads
 from objectives.networks.extractors import FeatureArray
 from objectives.records import FloatArray, TrialContext
-from objectives.settings import TrainSettings, ValidationSettings
+from objectives.settings import TrainSettings
 from objectives.training.head_stage import HeadTrainer
 from objectives.training.stages import run_stage
 from objectives.trial import train_trial
@@ -39,7 +40,6 @@ from objectives.turned_predictions import FoldHeads, predict_turned
 from spaces.params import TrialParams
 
 BACKBONES = ("mobilenet_v2_0.35", "mobilenet_0.5", "mobilenet_0.25")
-SHIFT = "augmix+randaugment"
 SEED = 0
 
 
@@ -240,20 +240,10 @@ def context_of(problem: Problem, train: Mapping[str, Any]) -> TrialContext:
     epochs = problem.size.equality_epochs if problem.size is SMALL else 40
     folder = problem.folder / "trial"
     folder.mkdir(exist_ok=True)
-    return TrialContext(
-        data=problem.data,
-        splits=problem.splits,
-        validation=ValidationSettings(folds=problem.size.folds, shift=SHIFT),
-        train=TrainSettings.model_validate(
-            {"head_epochs": epochs, "views": 20, "finetune_epochs": 0, **train}
-        ),
-        seed=SEED,
-        home=problem.folder / "home",
-        checkpoint_folder=folder,
-        reporter=GoesOn(),
-        max_store_bytes=50 * 10**9,
-        keep_views=True,
+    settings = TrainSettings.model_validate(
+        {"head_epochs": epochs, "views": 20, "finetune_epochs": 0, **train}
     )
+    return problem.context(settings, folder, seed=SEED)
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
