@@ -14,13 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.cells import GENERATED
 from bench.disturbances.disturbances import Disturber
-from bench.disturbances.verdict import Check, check_doctor, check_sweep, judge
+from bench.disturbances.verdict import Check, as_document, check_doctor, check_sweep, judge
 from bench.disturbances.worker_pool import WorkerPool
 from bench.disturbances.world import (
     LEASE_S,
@@ -32,7 +30,6 @@ from bench.disturbances.world import (
     opened_world,
     sweep_content,
 )
-from bench.document import surroundings
 
 SETTLE_S = 120.0
 FULL = ChaosSize(
@@ -95,17 +92,16 @@ def measure_chaos(size: ChaosSize, folder: Path, *, seed: int) -> dict[str, Any]
     with opened_world(folder, size) as world:
         disturbed = _disturbed(world, size, random.Random(seed))
         late = _late(world, size, random.Random(seed))
-    checks = [*disturbed["checks"], *late["checks"]]
-    skipped = [*disturbed["skipped"], *late["skipped"]]
+    found = as_document(
+        size,
+        [*disturbed["checks"], *late["checks"]],
+        seed=seed,
+        done=disturbed["done"] + late["done"],
+        skipped=[*disturbed["skipped"], *late["skipped"]],
+        counts=disturbed["counts"],
+    )
     return {
-        **surroundings(size, GENERATED),
-        "seed": seed,
-        "holds": all(check.holds for check in checks) and not skipped,
-        "checks": [{**asdict(check), "holds": check.holds} for check in checks],
-        "done": disturbed["done"] + late["done"],
-        "skipped": skipped,
-        "counts": disturbed["counts"],
-        "most_again": size.most_again,
+        **found,
         "disturbed_s": disturbed["seconds"],
         "seconds": time.monotonic() - began_s,
     }
@@ -172,8 +168,6 @@ def _run(
             last_epoch=size.n_epochs - 1,
         )
         disturber.run(plan, lambda: is_over(sweep))
-        while not is_over(sweep):
-            time.sleep(0.5)
         pool.end(SETTLE_S)
     # What killed workers left, and what was to be said of their trials.
     sweep.launch()

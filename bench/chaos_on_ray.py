@@ -11,16 +11,15 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.cells import GENERATED
 from bench.chaos import SETTLE_S, summary
 from bench.disturbances.disturbances import WATCH_S, Disturber, MissedError
 from bench.disturbances.ray_nodes import RayNodes, keep_to_ourselves, started_nodes
 from bench.disturbances.ray_pool import RayPool
-from bench.disturbances.verdict import judge
+from bench.disturbances.verdict import as_document, judge
 from bench.disturbances.world import (
     LEASE_S,
     ChaosSize,
@@ -31,7 +30,6 @@ from bench.disturbances.world import (
     opened_world,
     sweep_content,
 )
-from bench.document import surroundings
 from search.sweep import Sweep
 
 WORKERS = 4
@@ -85,16 +83,17 @@ def measure_chaos_on_ray(size: ChaosSize, folder: Path, *, seed: int) -> dict[st
             disturbed = _disturbed(world, size, nodes, noted, draws)
         finally:
             nodes.stop()
-    checks, disturber = disturbed["checks"], disturbed["disturber"]
+    disturber = disturbed["disturber"]
+    found = as_document(
+        size,
+        disturbed["checks"],
+        seed=seed,
+        done=disturber.done,
+        skipped=disturber.skipped,
+        counts=disturbed["counts"],
+    )
     return {
-        **surroundings(size, GENERATED),
-        "seed": seed,
-        "holds": all(check.holds for check in checks) and not disturber.skipped,
-        "checks": [{**asdict(check), "holds": check.holds} for check in checks],
-        "done": disturber.done,
-        "skipped": disturber.skipped,
-        "counts": disturbed["counts"],
-        "most_again": size.most_again,
+        **found,
         "workers_back_s": disturber.back_s,
         "disturbed_s": disturbed["seconds"],
         "seconds": time.monotonic() - began_s,
@@ -127,8 +126,6 @@ def _disturbed(
             second=second,
         )
         disturber.run(size.plan(draws), lambda: is_over(sweep))
-        while not is_over(sweep):
-            time.sleep(0.5)
         pool.end(SETTLE_S)
     seconds = time.monotonic() - begun_s
     alone = {**written, "workers": {"engine": "local", "count": 1}}

@@ -19,6 +19,7 @@ READ_ONLY_S = 6.0
 SILENT_S = 12.0
 """Longer than a lease, and than it takes to notice a silent connection."""
 WATCH_S = 60.0
+LOOK_EVERY_S = 0.5
 
 
 class Place(Protocol):
@@ -70,7 +71,7 @@ class Disturber:
     _background: list[threading.Thread] = field(default_factory=list)
 
     def run(self, names: Sequence[str], is_over: Callable[[], bool]) -> None:
-        """Do what is named, with pauses of some seconds, until the sweep is over.
+        """Do what is named, with pauses of some seconds, and wait until the sweep is over.
 
         Args:
             names: Of methods, with ``:`` and a number of seconds where one takes some.
@@ -84,6 +85,8 @@ class Disturber:
             time.sleep(self.random.uniform(0.5, 2.5))
         for thread in self._background:
             thread.join()
+        while not is_over():
+            time.sleep(LOOK_EVERY_S)
 
     def _do(self, name: str) -> None:
         method, _, seconds = name.partition(":")

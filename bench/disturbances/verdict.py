@@ -4,13 +4,15 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 
+from bench.cells import GENERATED
 from bench.disturbances.world import ChaosSize, made
+from bench.document import surroundings
 from bench.progress import say
 from mlruns_config.client import connect
 from mlruns_config.names import TAG_TRIAL
@@ -168,6 +170,37 @@ def judge(
         Check("each drawn trial's replay gives its score", _unequal(sweep, drawn)),
     ]
     return checks, {**counts, "fixed_points": len(fixed), "drawn": len(drawn)}
+
+
+def as_document(
+    size: ChaosSize,
+    checks: Sequence[Check],
+    *,
+    seed: int,
+    done: Sequence[str],
+    skipped: Sequence[str],
+    counts: Mapping[str, int],
+) -> dict[str, Any]:
+    """Say what was done, and whether everything holds; what could not be tried does not.
+
+    Args:
+        size: How much was to be done.
+        checks: All.
+        seed: Of when and whom it hit.
+        done: The disturbances.
+        skipped: Those that could not be tried, and why.
+        counts: Of epochs, attempts and points.
+    """
+    return {
+        **surroundings(size, GENERATED),
+        "seed": seed,
+        "holds": all(check.holds for check in checks) and not skipped,
+        "checks": [{**asdict(check), "holds": check.holds} for check in checks],
+        "done": list(done),
+        "skipped": list(skipped),
+        "counts": counts,
+        "most_again": size.most_again,
+    }
 
 
 def check_doctor(sweep: Sweep) -> Check:
