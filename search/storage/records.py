@@ -119,6 +119,8 @@ class Standing:
     """Of these, the ones that may be fine-tuned."""
     begun: frozenset[int]
     """Slots whose fine-tuning was begun, however it goes."""
+    holders: frozenset[str]
+    """Workers that hold a slot."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from search.storage.retrying import Retrying
 def open_optuna_storage(database: Database) -> BaseStorage:
     """Open the storage of studies; its tables are made if they are not there.
 
+    Its connections are closed with those of the database.
+
     Raises:
         OSError: If the database does not answer.
     """
@@ -28,6 +30,8 @@ def open_optuna_storage(database: Database) -> BaseStorage:
         # Under WAL this survives the death of a process; a commit costs 4 ms, not 10.
         event.listen(storage.engine, "connect", synchronise_normally)
         storage.engine.dispose()
+    # Optuna closes its connections when its storage is collected as garbage, whenever that is.
+    event.listen(database.engine, "engine_disposed", lambda _: storage.engine.dispose())
     # get_storage adds the cache, without which every suggestion loads every trial.
     return _retried(get_storage(storage), database.retrying)
 

@@ -85,7 +85,7 @@ class Turn:
             return 0
         return max(0, size_of_top(n_heads, top=self.finetune_top) - len(standing.begun))
 
-    def is_dispensable(self, worker_id: str, live: Collection[str], busy: Collection[str]) -> bool:
+    def is_dispensable(self, worker_id: str, live: Collection[str]) -> bool:
         """Say whether a worker that found nothing to do may leave: others will take what comes.
 
         Whoever is busy goes on with what comes of its own trial; one that is idle stays for a trial
@@ -93,9 +93,10 @@ class Turn:
 
         Args:
             worker_id: The worker's.
-            live: All that live.
-            busy: Those that have a trial.
+            live: All that live, read after the standing: of who was given up in between, the
+                standing says that it is busy.
         """
+        busy = self.standing.holders
         idle = sorted(set(live) - set(busy))
         n_needed = 1 + max(0, self.n_to_come - len(busy))
         return worker_id in idle[n_needed:]

@@ -186,17 +186,17 @@ class Worker:
             self._run_trial(slot)
             self._has_grown = self._memory.note_trial()
             return True
-        may_come = turn.is_work_under_way and self._is_needed(turn, everyone)
+        may_come = turn.is_work_under_way and self._is_needed(turn)
         if not turn.is_work_left and not may_come:
             return False
         # A trial that runs elsewhere may come back, or be one to fine-tune.
         time.sleep(POLL_S)
         return True
 
-    def _is_needed(self, turn: Turn, everyone: Sequence[WorkerRow]) -> bool:
+    def _is_needed(self, turn: Turn) -> bool:
         """Say whether what comes of the trials of others may need this worker."""
-        live = [row.id for row in everyone if row.state == "live"]
-        if turn.is_dispensable(self._id, live, self._slots.holders()):
+        live = [row.id for row in self._workers.all() if row.state == "live"]
+        if turn.is_dispensable(self._id, live):
             _logger.info("nothing is left that others will not take: this worker leaves")
             return False
         return True

@@ -280,10 +280,10 @@ def test_the_best_score_is_that_of_any_phase_that_is_done(storage: Storage) -> N
     assert slots.best_score() == -0.5
     tuned = slots.claim_finetuning("c", lambda worthy, begun: next(iter(worthy)))
     assert tuned is not None
-    assert slots.holders() == {"c"}
+    assert slots.holders() == slots.standing().holders == {"c"}
     slots.finish(tuned, "done", score=0.25)
     assert slots.best_score() == 0.25
-    assert slots.holders() == set()
+    assert slots.holders() == slots.standing().holders == set()
 
 
 def test_an_epoch_is_recorded_once_whoever_computes_it_again(storage: Storage) -> None:

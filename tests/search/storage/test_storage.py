@@ -22,6 +22,15 @@ def test_processes_that_open_a_new_storage_at_once_all_succeed(storage_url: str)
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
 
 
+def test_closing_a_storage_leaves_one_file_that_can_be_copied(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/foldsweep.db")
+    # Optuna has connections of its own.
+    assert storage.optuna.get_all_studies() == []
+    assert (tmp_path / "foldsweep.db-wal").exists()
+    storage.close()
+    assert [path.name for path in tmp_path.glob("foldsweep.db*")] == ["foldsweep.db"]
+
+
 @pytest.mark.parametrize(
     ("url", "error"),
     [

@@ -1,7 +1,7 @@
 """What is run next, by how far trials and time are; worked out by hand."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pytest
@@ -22,6 +22,7 @@ def standing(
     worthy: Mapping[int, float] | None = None,
     begun: frozenset[int] = frozenset(),
     others: Mapping[int, float] | None = None,
+    holders: Collection[str] = (),
 ) -> Standing:
     worthy = worthy or {}
     return Standing(
@@ -30,6 +31,7 @@ def standing(
         scores={**worthy, **(others or {})},
         worthy=worthy,
         begun=begun,
+        holders=frozenset(holders),
     )
 
 
@@ -59,11 +61,17 @@ def test_idle_workers_leave_where_others_take_what_comes(
 ) -> None:
     heads = {"running": running, "done": done}
     worthy = dict.fromkeys(range(done), 0.5)
-    found = turn(standing(heads, worthy=worthy, begun=frozenset(range(begun))))
     busy = [f"busy-{number}" for number in range(running)]
+    found = turn(standing(heads, worthy=worthy, begun=frozenset(range(begun)), holders=busy))
     idle = ["idle-0", "idle-1", "idle-2"]
     live = [*idle, *busy]
-    assert [name for name in live if found.is_dispensable(name, live, busy)] == leave
+    assert [name for name in live if found.is_dispensable(name, live)] == leave
+
+
+def test_the_reserve_stays_where_the_busy_worker_is_given_up_after_its_look() -> None:
+    found = turn(standing({"running": 1}, holders=["busy"]))
+    assert not found.is_dispensable("reserve", ["reserve"])
+    assert not found.is_dispensable("reserve", ["busy", "reserve"])
 
 
 def test_without_a_second_phase_one_idle_worker_is_enough() -> None:
