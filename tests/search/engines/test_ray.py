@@ -3,9 +3,9 @@
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,11 @@ from tests.search.workers.worker_processes import (
     workers_of,
 )
 
+pytestmark = pytest.mark.timeout(1200)
+
 Content = dict[str, Any]
 HELD = Path(__file__).parents[1] / "workers"
-LONG_S = 240.0
+LONG_S = 480.0
 """Ray, a launcher and a worker start one after the other, on a machine that may be busy."""
 
 
@@ -282,16 +284,18 @@ def test_a_worker_computes_on_the_gpu_that_ray_gave_its_actor(
         variables: list[dict[str, str]] = []
 
         def look() -> None:
-            wait_for(lambda: len(list(signal_folder.glob("waiting-*"))) == 2, LONG_S)
-            pids = [row.pid for row in workers_of(sweep)]
-            variables.extend(psutil.Process(pid).environ() for pid in pids)
-            for trial in (0, 1):
-                (signal_folder / f"hold-{trial}-2").unlink()
+            try:
+                wait_for(lambda: len(list(signal_folder.glob("waiting-*"))) == 2, LONG_S)
+                pids = [row.pid for row in workers_of(sweep)]
+                variables.extend(psutil.Process(pid).environ() for pid in pids)
+            finally:
+                for trial in (0, 1):
+                    (signal_folder / f"hold-{trial}-2").unlink()
 
-        watcher = threading.Thread(target=look)
-        watcher.start()
-        status = sweep.launch()
-        watcher.join()
+        with ThreadPoolExecutor(1) as pool:
+            watcher = pool.submit(look)
+            status = sweep.launch()
+            watcher.result()
     finally:
         head.stop()
     assert status.trials["done"] == 2
