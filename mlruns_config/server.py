@@ -8,6 +8,9 @@ from spaces.errors import InputError
 
 BACKEND_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
 """Where ``mlflow server`` looks for its database if the command line does not say."""
+WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Lets a server start without the eight processes that evaluate language models (MLflow 3.17):
+they take a minute of processor time at each start, and nothing of foldsweep asks them."""
 
 
 def ui_url(settings: TrackingSettings, *, host: str = "127.0.0.1", port: int = 5000) -> str:

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from mlruns_config.server import BACKEND_VARIABLE, server_command
+from mlruns_config.server import BACKEND_VARIABLE, WITHOUT_JOBS, server_command
 from mlruns_config.settings import TrackingSettings
 
 
@@ -37,7 +37,7 @@ class MlflowServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         backend = f"sqlite:///{self.folder}/server.db"
-        environment = {BACKEND_VARIABLE: backend, "MLFLOW_WORKERS": "1"}
+        environment = {BACKEND_VARIABLE: backend, "MLFLOW_WORKERS": "1", **WITHOUT_JOBS}
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 server_command(str(self.folder / "artifacts"), port=self.port),

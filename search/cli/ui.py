@@ -95,9 +95,14 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def _serve(command_line: list[str]) -> None:
+    from mlruns_config.server import WITHOUT_JOBS
+
+    environment = {**WITHOUT_JOBS, **os.environ}
     # A session of its own, so that ending it reaches the server's children too.
     with (
-        subprocess.Popen(command_line, stdout=STDERR, start_new_session=True) as server,
+        subprocess.Popen(
+            command_line, env=environment, stdout=STDERR, start_new_session=True
+        ) as server,
         _ended_with_us(server),
         _termination_as_interrupt(),
     ):
