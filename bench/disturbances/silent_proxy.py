@@ -62,7 +62,12 @@ class SilentProxy:
             while True:
                 client, _ = self._listener.accept()
                 server = socket.socket(socket.AF_UNIX)
-                server.connect(self._target)
+                try:
+                    server.connect(self._target)
+                except OSError:  # Nobody listens there now.
+                    client.close()
+                    server.close()
+                    continue
                 self._sockets.append(client)
                 for ends in ((client, server), (server, client)):
                     threading.Thread(target=_pass_on, args=ends, daemon=True).start()
