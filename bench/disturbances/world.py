@@ -25,6 +25,8 @@ CONTAINER = (*NAMESPACES, "sh", "-c", 'hostname same && exec "$@"', "container")
 AHEAD = "import time\n_now = time.time\ntime.time = lambda: _now() + 200.0\n"
 LEASE_S = 4.0
 CHECKPOINT_S = 1.0
+FIXED = {"policy": "flip", "strength": "medium", "optimizer": "adamw"}
+"""All that the objective looks at but the rate: what is left out of a recipe the sampler draws."""
 SMALL_DISK_BYTES = 48_000_000
 
 
@@ -165,9 +167,7 @@ def sweep_content(
         "train": {"head_epochs": size.n_epochs, "finetune_epochs": 0},
         "space": {"base": "small", "backbone": "small_cnn", "policy": ["flip", "randaugment"]},
         "objective": f"bench.disturbances.objective:{objective}",
-        "recipes": [
-            {"policy": "flip", "optimizer": "adamw", "learning_rate": float(rate)} for rate in rates
-        ],
+        "recipes": [{**FIXED, "learning_rate": float(rate)} for rate in rates],
         "search": {"sampler": "tpe", "pruner": "none"},
         "budget": {"trials": trials},
     }

@@ -30,7 +30,8 @@ class TrialCheckpoints:
     """The :class:`objectives.checkpoints.Checkpoints` of one phase of a trial.
 
     A state is kept at the end of an epoch when ``every_s`` have gone by since the last, and so long
-    that writing takes at most 5 % of the time; and when a signal ends the process.
+    that writing takes at most 5 % of the time; and when a signal ends the process. What a storage
+    that was away made it wait is no cost of writing: after an outage states matter most.
 
     Args:
         stored: The sweep's.
@@ -108,7 +109,7 @@ class TrialCheckpoints:
         return self._saved_s + max(self.every_s, self._cost_s * (1 / MOST_SHARE - 1))
 
     def _save(self, stage: str, epoch: int, state: State, *, is_last: bool) -> None:
-        started_s = self._clock()
+        started_s, failures = self._clock(), self._stored.failures
         kept = {name: row for name, row in self._kept.items() if row.stage == stage}
         changed = {
             name: part
@@ -135,8 +136,9 @@ class TrialCheckpoints:
             self._stored.save(self._slot, rows)
         finally:
             self._saved_s = self._clock()
-            self._cost_s = self._saved_s - started_s
-        self._bytes_per_s = max(n_bytes / max(self._cost_s, 1e-3), 1.0)
+            if self._stored.failures == failures:
+                self._cost_s = self._saved_s - started_s
+                self._bytes_per_s = max(n_bytes / max(self._cost_s, 1e-3), 1.0)
         replaced = [self._kept[row.part] for row in rows if row.part in self._kept]
         self._kept = {**kept, **{row.part: row for row in rows}}
         for row in replaced:

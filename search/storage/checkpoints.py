@@ -27,6 +27,11 @@ class StoredCheckpoints:
         self._database = database
         self._sweep_id = sweep_id
 
+    @property
+    def failures(self) -> int:
+        """How many calls into the storage have failed so far."""
+        return self._database.retrying.failures
+
     def impatient(self) -> AbstractContextManager[None]:
         """Let calls fail at once in this block; see :meth:`search.storage.storage.Storage`."""
         return self._database.retrying.impatient()

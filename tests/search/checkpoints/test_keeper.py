@@ -4,6 +4,8 @@ import hashlib
 import logging
 import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from errno import ECONNREFUSED
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +140,25 @@ def test_it_is_kept_again_when_the_time_has_gone_by_and_writing_takes_a_twentiet
         kept.save("head", epoch, {"heads": Part(epoch + 1, read)})
     # Not before 30 s, then every 76 s: 4 of 80 are a twentieth.
     assert reads == [130.0, 130.0 + 80, 130.0 + 160, 130.0 + 240]
+
+
+def test_after_an_outage_it_is_kept_as_often_as_before(trial: Trial) -> None:
+    _, kept = trial.attempt(every_s=30)
+    reads: list[float] = []
+
+    def read() -> Arrays:
+        reads.append(trial.clock.now_s)
+        if len(reads) == 2:
+            # The heartbeat notices too that the storage is away.
+            with suppress(OSError), trial.storage.impatient():
+                raise ConnectionRefusedError(ECONNREFUSED, "away")
+            trial.clock.now_s += 200
+        return {"a": np.zeros(1)}
+
+    for epoch in range(100):
+        trial.clock.now_s += 1
+        kept.save("head", epoch, {"heads": Part(epoch + 1, read)})
+    assert reads == [130.0, 160.0, 390.0]
 
 
 def test_a_signal_is_reason_enough_but_not_for_what_cannot_be_written_in_time(
