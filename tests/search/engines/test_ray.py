@@ -185,7 +185,7 @@ def test_when_a_node_dies_its_trial_is_freed_at_once_and_another_finishes_it(
             ray_cluster.kill_node(node)
             nodes.remove(node)
             launcher.wait_until(lambda: slots_of(sweep)[slot.number].losses == 1)
-            assert time.monotonic() - begun_s < 30
+            assert time.monotonic() - begun_s < 50
             (ray_signals / "hold-0-2").unlink()
             assert launcher.end(LONG_S) == 0, launcher.log
     finally:
