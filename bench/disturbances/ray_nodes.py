@@ -21,6 +21,8 @@ def keep_to_ourselves() -> None:
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray's workers give way to whatever else a machine does: beside other tests they starved.
+    os.environ["RAY_worker_niceness"] = "0"
     os.environ.pop("RAY_ADDRESS", None)
 
 
