@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ import numpy.typing as npt
 from objectives.checkpoints import Checkpoints, NoCheckpoints
 from objectives.settings import TrainSettings, ValidationSettings
 from spaces.params import TrialParams
+
+if TYPE_CHECKING:
+    from objectives.sharing import SharingCounts
 
 ImageArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -80,6 +83,10 @@ class TrialHead:
     """The trial's files of that phase, where they lie on this machine; it need not exist."""
 
 
+def _watched_by_nobody(counts: "SharingCounts") -> None:
+    """Hear of counts, and do nothing."""
+
+
 @dataclass(frozen=True)
 class TrialContext:
     """All that an objective may use besides its parameters."""
@@ -107,6 +114,8 @@ class TrialContext:
     """Files of the best fine-tuned trial so far, if there is one and they lie on this machine."""
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     """Where the phase's state is kept, so that another worker can go on with it."""
+    on_sharing: Callable[["SharingCounts"], None] = _watched_by_nobody
+    """Hears of the counts of what the phase makes and finds made, which go on counting."""
 
 
 @dataclass(frozen=True)

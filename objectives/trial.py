@@ -16,11 +16,9 @@ from objectives.evaluation.metrics import score_predictions, summarise
 from objectives.fold_heads import Heads, read_heads, write_heads
 from objectives.records import (
     FloatArray,
-    Sharing,
     Stage,
     TrialContext,
     TrialResult,
-    UseCounts,
     View,
     ViewSummary,
 )
@@ -33,7 +31,6 @@ from objectives.training.raced_stage import Race
 from objectives.training.stages import FoldTrainer, run_stage
 from objectives.trial_artifacts import write_artifacts
 from objectives.trial_inputs import TrialInputs
-from objectives.views.views import SharingCounts
 from spaces.params import TrialParams
 
 
@@ -140,7 +137,7 @@ class _Trial:
             oof_shifted=None,
             curves={},
             stage_s=dict(self.stage_s),
-            sharing=_sharing(self.inputs.counts),
+            sharing=self.inputs.counts.so_far(),
             stopped=True,
         )
 
@@ -222,7 +219,7 @@ class _Trial:
             curves=self.history.curves(),
             summaries=self._summaries(clean, shifted),
             stage_s=dict(self.stage_s),
-            sharing=_sharing(self.inputs.counts),
+            sharing=self.inputs.counts.so_far(),
             artifacts=write_artifacts(self.inputs, self.history, clean, shifted),
             stopped=stopped,
         )
@@ -237,13 +234,6 @@ class _Trial:
             for view, probabilities in views.items()
             if probabilities is not None
         }
-
-
-def _sharing(counts: SharingCounts) -> Sharing:
-    return Sharing(
-        views=UseCounts(counts.views_made, counts.views_reused, counts.views_streamed),
-        features=UseCounts(counts.features_made, counts.features_reused, counts.features_streamed),
-    )
 
 
 @contextmanager

@@ -83,6 +83,7 @@ class TrialInputs:
             balanced if params.loss == "focal" and params.focal_alpha == "balanced" else even,
         )
         counts = SharingCounts()
+        context.on_sharing(counts)
         store = ArrayStore(context.home / "store", max_bytes=context.max_store_bytes)
         views = Views(
             context.data,

@@ -134,7 +134,9 @@ class FeatureStore:
     def _produce(self, view: ViewKey, writer: ArrayWriter) -> None:
         features = writer.create("features", self._shape, np.float16)
         labels = writer.create("labels", (len(features), self._views.n_classes), np.float32)
-        self._fill(view, features, labels)
+        what = f"features of {self._extractor.key['backbone']}: {view.label}"
+        with self._counts.note_making(what):
+            self._fill(view, features, labels)
 
     def _unstored(self, view: ViewKey) -> tuple[FeatureArray, FloatArray]:
         n_bytes = math.prod(self._shape) * np.dtype(np.float16).itemsize

@@ -36,6 +36,11 @@ class ViewKey:
         return asdict(self)
 
     @property
+    def label(self) -> str:
+        """What a person calls the view: ``randaugment@medium, view 3``."""
+        return f"{self.policy}, view {self.index + 1}" if self.purpose else "images as they are"
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the key."""
         return _digest(self.as_dict())

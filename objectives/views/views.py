@@ -13,6 +13,7 @@ import psutil
 
 from objectives.augmentation import Augmenter
 from objectives.records import FloatArray, ImageArray, LabelledImages, RowArray
+from objectives.sharing import SharingCounts
 from objectives.store.array_store import ArrayStore, ArrayWriter, StoreFull
 from objectives.views.keys import Purpose, ViewKey
 from objectives.views.rendering import BaseImages, ViewRenderer
@@ -29,18 +30,6 @@ _MOST_THREADS = 16
 _MEMORY_SHARE_OF_UNSTORED = 0.25
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class SharingCounts:
-    """How much of a trial's work was made, found made, or made in passing and not kept."""
-
-    views_made: int = 0
-    views_reused: int = 0
-    views_streamed: int = 0
-    features_made: int = 0
-    features_reused: int = 0
-    features_streamed: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,9 +153,10 @@ class Views:
         def produce(writer: ArrayWriter) -> None:
             images = writer.create("images", self._shape, np.uint8)
             labels = writer.create("labels", (self.n_rows, self.n_classes), np.float32)
-            for shard in self._made_shards(key):
-                stop = shard.start + len(shard.images)
-                images[shard.start : stop], labels[shard.start : stop] = shard.images, shard.labels
+            with self.counts.note_making(key.label):
+                for shard in self._made_shards(key):
+                    rows = slice(shard.start, shard.start + len(shard.images))
+                    images[rows], labels[rows] = shard.images, shard.labels
             made.append(key)
 
         try:

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+from collections.abc import Callable
 
 from search.open_sweep import OpenSweep
 from search.workers.dead_workers import free_dead_workers
@@ -17,7 +18,12 @@ _logger = logging.getLogger(__name__)
 
 
 def heartbeat(
-    opened: OpenSweep, worker_id: str, time_left: TimeLeft, *, launcher_pid: int | None
+    opened: OpenSweep,
+    worker_id: str,
+    time_left: TimeLeft,
+    *,
+    launcher_pid: int | None,
+    tell: Callable[[], None] = lambda: None,
 ) -> Periodic:
     """Beat while a block runs, watch others and time, end with the launcher or when asked to.
 
@@ -26,6 +32,7 @@ def heartbeat(
         worker_id: The worker's.
         time_left: Is told at each beat.
         launcher_pid: The process that started the worker; None for a worker of its own.
+        tell: Stores what the worker is doing.
     """
     workers, sweeps = opened.workers, opened.storage.sweeps
     liveness = Liveness(opened.settings.lease_s)
@@ -54,6 +61,7 @@ def heartbeat(
             if row is not None:
                 time_left.note(seconds_left(row.budget, everyone))
                 stop(row.stop)
+            tell()
         except UnavailableError as error:
             _logger.warning("the storage did not take a heartbeat: %s", error)
         if launcher_pid is not None and os.getppid() != launcher_pid:

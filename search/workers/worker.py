@@ -26,6 +26,7 @@ from search.study.reporter import TrialReporter
 from search.workers.dead_workers import free_dead_workers
 from search.workers.device import Device
 from search.workers.disk_room import wait_for_room
+from search.workers.doing import Doing
 from search.workers.heartbeat import heartbeat
 from search.workers.liveness import Liveness
 from search.workers.memory import MemoryGrowth
@@ -73,14 +74,14 @@ def run_worker(
         KeyboardInterrupt: After SIGINT, SIGTERM or SIGHUP; the trial was given back then.
     """
     opened.workers.join(worker_id, device.name, device.gpus)
-    time_left = TimeLeft()
+    time_left, doing = TimeLeft(), Doing(opened.workers, worker_id)
     outbox = Outbox(
         opened.tracking, opened.folder / "outbox" / worker_id, on_run=note_run_of(opened)
     )
     flush_s = FLUSH_WHEN_INTERRUPTED_S
     try:
-        with heartbeat(opened, worker_id, time_left, launcher_pid=launcher_pid):
-            worker = Worker(opened, device, worker_id, outbox, time_left)
+        with heartbeat(opened, worker_id, time_left, launcher_pid=launcher_pid, tell=doing.tell):
+            worker = Worker(opened, device, worker_id, outbox, time_left, doing)
             has_grown = worker.run(may_grow=replace_process is None)
         if not has_grown:
             flush_s = FLUSH_AT_END_S
@@ -122,6 +123,7 @@ class Worker:
         worker_id: As the storage knows it.
         outbox: Where results for MLflow go.
         time_left: Of the sweep.
+        doing: Hears what the worker is doing.
     """
 
     def __init__(
@@ -131,12 +133,14 @@ class Worker:
         worker_id: str,
         outbox: Outbox,
         time_left: TimeLeft,
+        doing: Doing,
     ) -> None:
         self._opened = opened
         self._device = device
         self._id = worker_id
         self._outbox = outbox
         self._time_left = time_left
+        self._doing = doing
         self._slots = opened.slots
         self._workers = opened.workers
         self._study = cache(opened.study)
@@ -224,6 +228,7 @@ class Worker:
         self._slots.note_params(slot, drawn)
         number = trial.number if slot.phase == "head" else slot.trial
         slot = replace(slot, trial=number, study_trial=trial.number, params=drawn)
+        self._doing.begin(number, slot.phase)
         record: RunRecord | None = None
         try:
             record = RunRecord.open(self._opened, self._outbox, slot)
@@ -235,6 +240,7 @@ class Worker:
         except KeyboardInterrupt:
             self._give_back(record)
             raise
+        self._doing.end()
         self._study(slot.phase).tell(ended)
         self._points.hear(ended)
 
@@ -257,15 +263,17 @@ class Worker:
 
     def _pause(self, reason: str) -> None:
         self._slots.give_back(self._id)
-        self._workers.note_progress(self._id, {"waiting": reason})
+        self._doing.end()
+        self._doing.change({"waiting": reason})
         wait_for_room(self._opened.settings.home, reason)
-        self._workers.note_progress(self._id, None)
+        self._doing.change({})
 
     def _score(
         self, slot: Slot, trial: Trial, params: TrialParams, run: RunSpool
     ) -> tuple[SlotState, dict[str, Any]]:
         reporter = self._reporter(slot, trial, run)
         context = self._opened.trial_context(slot, reporter)
+        context = replace(context, on_sharing=self._doing.hear_counts)
         folder = context.checkpoint_folder
         try:
             # An attempt begins with no file of an earlier one.
@@ -296,7 +304,7 @@ class Worker:
             self._opened.race_rules(),
             run,
             time_is_up=self._time_left.is_up,
-            on_progress=lambda progress: self._workers.note_progress(self._id, progress),
+            on_progress=self._doing.change,
         )
 
     def _system_metrics(self, slot: Slot, run: RunSpool) -> SystemMetrics:
