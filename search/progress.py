@@ -1,77 +1,18 @@
-"""How a sweep gets on, for people: a live display, plain lines where there is no terminal."""
+"""How a sweep gets on, in words: what is made of a status document for people."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
+
+from search.fitting import Phrases, Short, one_line
 
 Document = Mapping[str, Any]
 ENDED = ("done", "pruned", "failed")
-PLAIN_INTERVAL_S = 60.0
-
-
-class Status(Protocol):
-    """A sweep at a moment: :class:`search.status.SweepStatus`, which loads a database to exist."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give it as plain data."""
-        ...
-
-
-class LiveProgress:
-    """Shows one status after the other: redrawn in a terminal, as changed lines elsewhere.
-
-    Args:
-        console: Where to draw; its ``is_terminal`` decides how.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        beginning = Text("Checking the sweep file, preparing the data ...")
-        self._live = Live(beginning, console=console, auto_refresh=False, transient=True)
-        self._last_said: object = None
-        self._last_line_s = float("-inf")
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start(refresh=True)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()
-
-    def say(self, line: str) -> None:
-        """Print a line that stays, above the display."""
-        self._console.print(line)
-
-    def show(self, status: Status) -> None:
-        """Draw a status."""
-        document = status.to_json()
-        if self._console.is_terminal:
-            self._live.update(live_view(document), refresh=True)
-        else:
-            self._show_line(document)
-
-    def _show_line(self, document: Document) -> None:
-        kinds = (document["trials"], document.get("finetuning") or {})
-        counts = [{state: kind.get(state, 0) for state in ENDED} for kind in kinds]
-        said = counts, waiting_lines(document)
-        waited_s = time.monotonic() - self._last_line_s
-        if said != self._last_said or waited_s >= PLAIN_INTERVAL_S:
-            self._console.print(plain_line(document))
-            self._last_said, self._last_line_s = said, time.monotonic()
+REASONS_SHOWN = 3
+TRIALS_NAMED = 5
 
 
 @contextmanager
@@ -91,75 +32,111 @@ def step_display(console: Console) -> Iterator[Callable[[str], None]]:
         yield lambda step: status.update(Text(step))
 
 
-def live_view(document: Document) -> RenderableType:
-    """Lay out counts, workers, what was shared, and the best so far."""
-    parts: list[RenderableType] = [counts_line(document), progress_bar(document)]
-    if document.get("workers"):
-        parts.append(worker_table(document["workers"]))
-    parts += [Text(line, style="bold red") for line in waiting_lines(document)]
-    shared = shared_line(document)
-    if shared:
-        parts.append(Text(shared, style="dim"))
-    parts.append(Text(best_line(document)))
-    return Group(*parts)
-
-
 def summary(document: Document) -> RenderableType:
-    """Say in two lines how a sweep stands, and in one more of each worker that waits."""
-    state = Text(f", {document['state']}" if document["state"] != "running" else "")
-    waiting = [Text(line) for line in waiting_lines(document)]
-    return Group(counts_line(document) + state, Text(best_line(document)), *waiting)
+    """Say in a few lines how a sweep stands: counts, best, cost, who waits, what failed."""
+    state = [document["state"]] if document["state"] != "running" else []
+    return Group(
+        Phrases(with_commas([*counts_phrases(document), *state]), "bold"),
+        Phrases(with_commas(best_phrases(document))),
+        Phrases(with_commas(cost_phrases(document))),
+        *(Text(line) for line in waiting_lines(document)),
+        *(Short(line) for line in failure_lines(document)),
+    )
 
 
 def plain_line(document: Document) -> str:
     """Say in one line what the live view says in many."""
-    parts = [counts_line(document).plain, best_line(document), *_busy(document)]
+    parts = [counts_line(document).plain, best_line(document)]
+    parts += [" ".join(with_commas(cost_phrases(document))), *_busy(document)]
     parts += waiting_lines(document)
-    return " | ".join(part for part in parts if part)
+    return one_line(" | ".join(part for part in parts if part))
+
+
+def with_commas(phrases: Sequence[str]) -> list[str]:
+    """Put a comma behind each phrase that another one follows which is not in brackets."""
+    following = [*phrases[1:], "("]
+    return [
+        phrase if after.startswith("(") else f"{phrase},"
+        for phrase, after in zip(phrases, following, strict=False)
+    ]
 
 
 def counts_line(document: Document) -> Text:
     """``blood-cells: 12 of 40 trials done (3 pruned, 1 failed), 2 running, 14 min left``."""
-    counts = document["trials"]
-    done = sum(counts.get(state, 0) for state in ENDED)
+    return Text(" ".join(with_commas(counts_phrases(document))), style="bold")
+
+
+def counts_phrases(document: Document) -> list[str]:
+    """Say how many trials there are of each kind, and how long the rest takes."""
+    counts, tuning = document["trials"], document.get("finetuning") or {}
+    done, tuned = _ended(counts), _ended(tuning)
     kinds = ", ".join(f"{counts[s]} {s}" for s in ("pruned", "failed") if counts.get(s))
-    text = f"{document['sweep']}: {done} of {document['budget']['trials']} trials done"
-    text += f" ({kinds})" if kinds else ""
-    text += f", {counts['running']} running" if counts.get("running") else ""
-    text += finetuned_text(document.get("finetuning") or {})
     left_s = document.get("seconds_left")
-    return Text(text + (f", {duration(left_s)} left" if left_s else ""), style="bold")
-
-
-def finetuned_text(counts: Mapping[str, int]) -> str:
-    """``, 3 fine-tuned, 1 being fine-tuned``; empty as long as there is nothing to say."""
-    ended = sum(counts.get(state, 0) for state in ENDED)
-    text = f", {ended} fine-tuned" if ended else ""
-    running = counts.get("running", 0)
-    return text + (f", {running} being fine-tuned" if running else "")
-
-
-def progress_bar(document: Document) -> RenderableType:
-    """Draw the share of the budget's trials that have ended, on a line of its own."""
-    done = sum(document["trials"].get(state, 0) for state in ENDED)
-    line = Table.grid()
-    line.add_row(ProgressBar(total=document["budget"]["trials"] or 1, completed=done, width=60))
-    return line
+    phrases = (
+        (True, f"{document['sweep']}: {done} of {document['budget']['trials']} trials done"),
+        (kinds, f"({kinds})"),
+        (counts.get("running"), f"{counts.get('running')} running"),
+        (tuned, f"{tuned} fine-tuned"),
+        (tuning.get("running"), f"{tuning.get('running')} being fine-tuned"),
+        (left_s, f"{duration(left_s)} left"),
+    )
+    return [phrase for is_so, phrase in phrases if is_so]
 
 
 def best_line(document: Document) -> str:
-    """Say the best score so far, what reached it, and how sure that is."""
+    """Say the best score so far, what reached it and when, and how sure that is."""
+    return " ".join(with_commas(best_phrases(document)))
+
+
+def best_phrases(document: Document) -> list[str]:
+    """Say the same in parts that stay whole."""
     best = document.get("best")
     if not best:
-        return "no score yet"
+        return ["no score yet"]
     kinds = [kind for kind in ("clean", "shifted") if best.get(kind) is not None]
-    scores = ", ".join(f"{kind} {number(best[kind])}" for kind in kinds)
-    tuned = ", fine-tuned" if best.get("stage") == "finetune" else ""
-    line = f"best: trial {best['trial']} with {number(best['score'])} ({scores}{tuned})"
+    scores = [f"{kind} {number(best[kind])}" for kind in kinds]
+    tuned = ["fine-tuned"] if best.get("stage") == "finetune" else []
+    phrases = [
+        f"best: trial {best['trial']} with {number(best['score'])}",
+        f"({', '.join([*scores, *tuned])})",
+    ]
+    since_s = seconds_since(document, best.get("ended_at"))
+    phrases += [] if since_s is None else [f"found {duration(since_s)} ago"]
     if not best.get("interval"):
-        return line
-    chosen = f"optimistic, the best of {document['trials']['done']}"
-    return f"{line}, {interval_text(best['interval'])} ({chosen})"
+        return phrases
+    chosen = f"(optimistic, the best of {document['trials']['done']})"
+    return [*phrases, interval_text(best["interval"]), chosen]
+
+
+def cost_phrases(document: Document) -> list[str]:
+    """Say what the GPUs have cost, and may still cost; empty without a price."""
+    budget, left = document["budget"], document.get("money_left")
+    used, limit = budget.get("money_used"), budget.get("money")
+    if used is None:
+        return []
+    of = "" if limit is None else f" of {limit:.2f}"
+    return [f"cost: {used:.2f}{of}", *([] if left is None else [f"about {left:.2f} to come"])]
+
+
+def failure_lines(document: Document) -> list[str]:
+    """Say of the latest reasons of failed trials which trials failed, when and why."""
+    return [
+        f"{_failed(failure)} failed{_ago(document, failure['latest_at'])}: "
+        f"{one_line(failure['reason'])}"
+        for failure in (document.get("failures") or ())[:REASONS_SHOWN]
+    ]
+
+
+def making_lines(document: Document) -> list[str]:
+    """Say of each worker that makes something for all what it makes."""
+    workers = document.get("workers") or ()
+    return [f"{worker_name(w)} makes {one_line(w['making'])}" for w in workers if w.get("making")]
+
+
+def seconds_since(document: Document, moment: float | None) -> float | None:
+    """Measure how long before the document was read something was, by the storage's clock."""
+    read_at = document.get("read_at")
+    return None if read_at is None or moment is None else max(0.0, read_at - moment)
 
 
 def interval_text(interval: Sequence[float]) -> str:
@@ -170,34 +147,24 @@ def interval_text(interval: Sequence[float]) -> str:
 
 def shared_line(document: Document) -> str:
     """Say what was made and what was reused; empty if the status does not carry it."""
-    kinds = document.get("shared") or {}
-    return "; ".join(
-        f"{kind}: " + ", ".join(f"{count} {how}" for how, count in counts.items())
-        for kind, counts in kinds.items()
-    )
+    return " ".join(shared_phrases(document))
 
 
-def worker_table(workers: Iterable[Document]) -> Table:
-    """Give each worker a row: its trial, stage, epoch and the score of each fold."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("worker", "trial", "stage", "epoch", "folds", "score"):
-        table.add_column(heading)
-    for worker in workers:
-        table.add_row(
-            _name(worker),
-            _or_dash(worker.get("trial")),
-            _or_dash(worker.get("stage")),
-            _epoch(worker),
-            fold_scores(worker.get("folds")),
-            number(worker.get("score")),
-        )
-    return table
+def shared_phrases(document: Document) -> list[str]:
+    """Say the same in parts that stay whole."""
+    shared = document.get("shared") or {}
+    kinds = [
+        f"{kind}: {', '.join(f'{count} {how}' for how, count in counts.items())}"
+        for kind, counts in shared.items()
+    ]
+    return [f"{kind};" for kind in kinds[:-1]] + kinds[-1:]
 
 
 def waiting_lines(document: Document) -> list[str]:
     """Say of each worker that is paused what it waits for: ``here-1 is waiting: the disk ...``."""
     workers = document.get("workers") or ()
-    return [f"{_name(w)} is waiting: {w['waiting']}" for w in workers if w.get("waiting")]
+    waiting = [worker for worker in workers if worker.get("waiting")]
+    return [f"{worker_name(each)} is waiting: {one_line(each['waiting'])}" for each in waiting]
 
 
 def fold_scores(folds: Any) -> str:
@@ -222,23 +189,35 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _name(worker: Document) -> str:
+def worker_name(worker: Document) -> str:
     """Name a worker by host and process, without what only programs need."""
     return str(worker["id"]).rpartition("-")[0]
 
 
-def _or_dash(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _epoch(worker: Document) -> str:
-    """Count epochs as people do, from one."""
+def epoch_number(worker: Document) -> str:
+    """Count epochs as people do, from one; a dash for none."""
     return "-" if worker.get("epoch") is None else str(worker["epoch"] + 1)
+
+
+def _ended(counts: Mapping[str, int]) -> int:
+    return sum(counts.get(state, 0) for state in ENDED)
+
+
+def _failed(failure: Document) -> str:
+    numbers = [str(number) for number in failure["trials"][:TRIALS_NAMED]]
+    more = len(failure["trials"]) - len(numbers)
+    named = ", ".join(numbers) + (f" and {more} more" if more else "")
+    return f"trial{'s' if len(failure['trials']) > 1 else ''} {named}"
+
+
+def _ago(document: Document, moment: float | None) -> str:
+    since_s = seconds_since(document, moment)
+    return "" if since_s is None else f" {duration(since_s)} ago"
 
 
 def _busy(document: Document) -> list[str]:
     return [
-        f"trial {worker['trial']} {worker['stage']} epoch {_epoch(worker)}"
+        f"trial {worker['trial']} {worker['stage']} epoch {epoch_number(worker)}"
         for worker in document.get("workers") or ()
         if worker.get("epoch") is not None
     ]

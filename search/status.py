@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from objectives.records import Phase
+from objectives.sharing import sum_of_uses
 from objectives.stopping.rung import size_of_top
+from search.failed_trials import failures_by_reason
+from search.seen_workers import worker_documents
 from search.storage.records import FINISHED, Budget, Slot, Standing, SweepRow, WorkerRow
 from search.storage.storage import Storage
 from search.storage.workers import gpu_hours, run_hours
@@ -16,6 +19,7 @@ from search.workers.shares import Turn
 from search.workers.time_left import seconds_left
 
 LEADERBOARD_LENGTH = 10
+REASONS_SHOWN = 10
 SHOWN_S = 60.0
 """How long after its last beat a worker is shown as running: the longest lease."""
 
@@ -86,7 +90,13 @@ class SweepStatus:
     seconds_left: float | None
     """An estimate; None before the first trial has ended."""
     shared: Mapping[str, Mapping[str, int]]
-    """``{"views": {"made": , "reused": , "streamed": }, "features": ...}`` of ended trials."""
+    """``{"views": {"made": , "reused": , "streamed": }, "features": ...}`` of all trials so far."""
+    money_left: float | None = None
+    """An estimate of what the rest will cost; None without a price or a worker."""
+    failures: Sequence[Mapping[str, Any]] = ()
+    """Failed trials by reason, see :func:`search.failed_trials.failures_by_reason`."""
+    read_at: float | None = None
+    """When this was read, in seconds since 1970 by the storage's clock, as all times are."""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -108,6 +118,8 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
     over = seconds_left(budget, everyone) == 0 or _is_all_run(row, standing, budget, everyone)
     ranked = leaders(trials_of(slots))[:LEADERBOARD_LENGTH]
     leaderboard = [_leader(trial) for trial in ranked]
+    workers = worker_documents(live, slots)
+    left_s = _seconds_left(row, slots, standing, live, budget, everyone)
     return SweepStatus(
         sweep=row.name,
         state=_state(is_over=over, is_worked_on=bool(live), is_stopped=row.stop > 0),
@@ -116,9 +128,12 @@ def read_status(storage: Storage, row: SweepRow) -> SweepStatus:
         finetuning=standing.finetunings,
         best=leaderboard[0] if leaderboard else None,
         leaderboard=leaderboard,
-        workers=[_worker(worker) for worker in live],
-        seconds_left=_seconds_left(row, slots, standing, live, budget, everyone),
-        shared=_shared(slots),
+        workers=workers,
+        seconds_left=left_s,
+        shared=_shared(slots, workers),
+        money_left=_money_left(budget, live, left_s),
+        failures=failures_by_reason(slots)[:REASONS_SHOWN],
+        read_at=now_s,
     )
 
 
@@ -205,30 +220,17 @@ def _leader(trial: TrialPhases) -> dict[str, Any]:
         "params": dict(slot.params or {}),
         "run_id": slot.run_id,
         "device_s": trial.device_s,
+        "ended_at": slot.ended_at,
     }
 
 
-def _worker(row: WorkerRow) -> dict[str, Any]:
-    doing: dict[str, Any] = {
-        "trial": None,
-        "stage": None,
-        "epoch": None,
-        "folds": {},
-        "score": None,
-        "waiting": None,
-    }
-    return {"id": row.id, "host": row.host, "device": row.device, **doing, **(row.progress or {})}
-
-
-def _shared(slots: Sequence[Slot]) -> dict[str, dict[str, int]]:
-    """Sum what trials noted as ``sharing``."""
-    total: dict[str, dict[str, int]] = {}
-    for slot in slots:
-        for kind, counts in ((slot.detail or {}).get("sharing") or {}).items():
-            ways = total.setdefault(kind, {})
-            for how, count in counts.items():
-                ways[how] = ways.get(how, 0) + count
-    return total
+def _shared(
+    slots: Sequence[Slot], workers: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, int]]:
+    """Sum what ended trials noted as ``sharing``, and what running ones have so far."""
+    ended = ((slot.detail or {}).get("sharing") for slot in slots if slot.state in FINISHED)
+    running = (worker["shared"] for worker in workers)
+    return sum_of_uses(shared for shared in (*ended, *running) if shared)
 
 
 def _budget(
@@ -262,10 +264,15 @@ def _seconds_left(
         ("head", standing.heads, 0),
         ("finetune", standing.finetunings, _finetunings_to_come(standing, row)),
     )
-    left = sum(_phase_s(slots, *phase) for phase in phases) / max(1, len(live))
-    if budget.hours is not None:
-        left = min(left, max(0.0, budget.hours - run_hours(everyone)) * 3600)
-    return left
+    left_s = sum(_phase_s(slots, *phase) for phase in phases) / max(1, len(live))
+    return min(left_s, seconds_left(budget, everyone))
+
+
+def _money_left(budget: Budget, live: Sequence[WorkerRow], left_s: float | None) -> float | None:
+    """Expect the workers that live to go on until the end."""
+    if budget.gpu_hour_price is None or left_s is None or not live:
+        return None
+    return budget.gpu_hour_price * sum(row.gpus for row in live) * left_s / 3600
 
 
 def _finetunings_to_come(standing: Standing, row: SweepRow) -> int:

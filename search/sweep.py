@@ -12,6 +12,7 @@ from search.storage.records import SweepRow
 from search.storage.storage import Storage, open_storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import SweepFile, check_sweep, load_sweep_file
+from search.watching import REFRESH_S, looks
 from spaces.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -259,6 +260,36 @@ class Sweep:
             InputError: If it was not launched yet.
         """
         return read_status(self.storage, self._row())
+
+    def watch(
+        self,
+        on_progress: Callable[[SweepStatus], None] | None = None,
+        *,
+        refresh_s: float = REFRESH_S,
+    ) -> SweepStatus:
+        """Show how the sweep gets on, whoever runs it, until it ends.
+
+        Returns as well when nobody has worked on it for half a minute.
+
+        Args:
+            on_progress: Called with each status; None shows them in this terminal or notebook.
+            refresh_s: How long to wait between two looks.
+
+        Returns:
+            The last status.
+
+        Raises:
+            InputError: If it was not launched yet.
+        """
+        from search.live_progress import LiveProgress
+
+        self._row()
+        if on_progress is None:
+            with LiveProgress() as progress:
+                return self.watch(progress.show, refresh_s=refresh_s)
+        for status in looks(self.status, refresh_s=refresh_s):
+            on_progress(status)
+        return status
 
     def trial_records(self) -> list[TrialRecord]:
         """Read every trial that was begun, in the order of their numbers."""

@@ -21,7 +21,7 @@ def command(
     """
     data_path = chosen_data(data, data_option)
     with quiet_stdout():
-        from search.progress import LiveProgress
+        from search.live_progress import LiveProgress
         from search.sweep import Sweep
 
         sweep = Sweep.from_yaml(file, data=data_path)

@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 
 PIPE_COLUMNS = 200
+KERNEL_VARIABLE = "JPY_PARENT_PID"
+"""Is set in what the kernel of a notebook starts."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 json_option: Callable[[Function], Function] = click.option(
@@ -37,6 +39,11 @@ def print_json(document: Mapping[str, Any] | list[Any]) -> None:
     click.echo(json.dumps(_plain(document), indent=2, allow_nan=False, default=str))
 
 
+def print_json_line(document: Mapping[str, Any]) -> None:
+    """Print one document of several, on a line of its own."""
+    click.echo(json.dumps(_plain(document), allow_nan=False, default=str))
+
+
 @contextmanager
 def quiet_stdout() -> Iterator[None]:
     """Send to standard error whatever libraries and child processes print in this block.
@@ -55,9 +62,17 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def _console(file: TextIO) -> Console:
-    # Where there is no terminal, no line is broken: another program may read it.
-    width = None if file.isatty() else PIPE_COLUMNS
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    # Where there is no terminal, no line is broken and nothing controls one, whatever FORCE_COLOR
+    # says: another program may read it. `!foldsweep ...` in a notebook only looks like a terminal.
+    is_screen = file.isatty() and KERNEL_VARIABLE not in os.environ
+    return Console(
+        file=file,
+        width=None if file.isatty() else PIPE_COLUMNS,
+        force_terminal=None if is_screen else False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _plain(value: Any) -> Any:

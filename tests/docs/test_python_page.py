@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT, code_blocks, table_rows
 from tests.search.cli.conftest import write_images
 
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
-FIRST, PREDICTING = code_blocks(PAGE, "python")
+FIRST, SHOWING, PREDICTING = code_blocks(PAGE, "python")
 
 
 @pytest.mark.slow
@@ -43,6 +43,8 @@ def test_the_first_example_runs_as_it_stands(
     assert len(trials) == 2
     assert sweep.trial(0).params["optimizer"] == "adamw"
     assert capsys.readouterr().out.startswith("done ")
+    exec(compile(SHOWING, "docs/python.md", "exec"), names)
+    assert "digits: 2 of 2 trials done" in capsys.readouterr().out
 
 
 def test_every_call_in_the_table_exists_with_the_arguments_that_it_names() -> None:

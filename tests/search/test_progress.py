@@ -5,13 +5,15 @@ import pytest
 from rich.console import Console
 
 from search.cli.output import side_terminal
+from search.live_progress import LiveProgress
+from search.live_view import LiveView
 from search.progress import (
-    LiveProgress,
     best_line,
+    cost_phrases,
     counts_line,
     duration,
+    failure_lines,
     fold_scores,
-    live_view,
     number,
     shared_line,
     summary,
@@ -116,12 +118,12 @@ def test_a_sweep_without_a_shift_shows_no_shifted_score() -> None:
 
 
 def test_the_live_view_has_a_line_for_each_thing() -> None:
-    lines = text_of(live_view(document(workers=[]))).splitlines()
+    lines = text_of(LiveView(document(workers=[]))).splitlines()
     assert [line[:5] for line in lines] == ["cells", "━━━━━", "best:"]
 
 
 def test_the_live_view_shows_each_workers_trial_stage_epoch_and_folds_in_order() -> None:
-    shown = text_of(live_view(document()))
+    shown = text_of(LiveView(document()))
     row = next(line for line in shown.splitlines() if line.startswith("here-1"))
     assert row.split() == ["here-1", "12", "head", "5", "0.5000", "0.7500", "0.6250"]
     idle = next(line for line in shown.splitlines() if line.startswith("here-2"))
@@ -137,7 +139,7 @@ WAITING = [
 
 def test_a_worker_that_waits_for_room_on_the_disk_says_so_wherever_a_sweep_is_shown() -> None:
     paused = document(workers=WAITING)
-    for shown in (live_view(paused), summary(paused)):
+    for shown in (LiveView(paused), summary(paused)):
         assert " ".join(text_of(shown).split()).count(f"here-1 is waiting: {FULL}") == 1
         assert "here-2 is waiting" not in text_of(shown)
 
@@ -157,7 +159,7 @@ def test_what_was_shared_is_shown_if_the_status_carries_it() -> None:
     assert shared_line(document(shared=shared)) == (
         "views: 3 made, 9 reused; features: 2 made, 5 reused"
     )
-    assert "9 reused" in text_of(live_view(document(shared=shared)))
+    assert "9 reused" in text_of(LiveView(document(shared=shared)))
 
 
 def test_without_a_terminal_a_line_comes_when_a_trial_ends_and_not_more_often() -> None:
@@ -197,3 +199,180 @@ def test_numbers_times_and_folds_are_written_as_people_read_them() -> None:
     assert [duration(s) for s in (45, 720, 12_000, None)] == ["45 s", "12 min", "3 h 20 min", "-"]
     assert fold_scores([0.5, 1.0]) == "0.5000 1.0000"
     assert fold_scores(None) == ""
+
+
+def lines_of(renderable: Any, *, columns: int, lines: int = 40) -> list[str]:
+    out = io.StringIO()
+    console = Console(file=out, width=columns, height=lines, force_terminal=True, color_system=None)
+    console.print(renderable)
+    return out.getvalue().splitlines()
+
+
+BUSY = document(
+    best={
+        "trial": 7,
+        "score": 0.61234,
+        "clean": 0.8,
+        "shifted": 0.4247,
+        "stage": "finetune",
+        "interval": [0.59, 0.63],
+        "ended_at": 1000.0,
+    },
+    budget={"trials": 40, "money": 10.0, "money_used": 3.2},
+    money_left=1.1,
+    read_at=1720.0,
+    finetuning={"done": 1, "running": 1},
+    shared={"views": {"made": 3, "reused": 9, "streamed": 0}, "features": {"made": 2, "reused": 5}},
+    workers=[
+        {
+            "id": f"a-machine-with-a-long-name-{number}-0a1b2c3d",
+            "device": "gpu:0",
+            "trial": number,
+            "phase": "finetune",
+            "stage": "finetune" if number else None,
+            "epoch": 11 if number else None,
+            "folds": {"0": 0.5, "1": 0.75},
+            "score": 0.625,
+            "backbone": "mobilenet_v2",
+            "making": "features of mobilenet_v2: randaugment@medium, view 3",
+            "waiting": None,
+        }
+        for number in range(2)
+    ],
+    failures=[
+        {"reason": "out of memory " * 20, "trials": [9, 4], "latest_at": 1660.0},
+        {"reason": "a bell\x07 and\x1b[2J a new\nline", "trials": [3], "latest_at": 10.0},
+    ],
+)
+
+
+@pytest.mark.parametrize("columns", range(40, 61, 4))
+def test_in_a_narrow_terminal_phrases_and_numbers_stay_whole(columns: int) -> None:
+    lines = lines_of(LiveView(BUSY), columns=columns)
+    assert max(map(len, lines)) <= columns
+    text = "\n".join(lines)
+    for phrase in (
+        "12 of 40 trials done",
+        "(3 pruned, 1 failed),",
+        "best: trial 7 with 0.6123",
+        "found 12 min ago,",
+        "cost: 3.20 of 10.00,",
+        "about 1.10 to come",
+        "features: 2 made, 5 reused",
+    ):
+        assert phrase in text
+    row = next(line for line in lines if line.startswith("…") and "name-1 " in line)
+    assert row.split()[1:5] == ["gpu:0", "1", "finetune", "12"]
+
+
+def test_where_there_is_room_a_worker_has_its_device_backbone_and_folds() -> None:
+    lines = lines_of(LiveView(BUSY), columns=140)
+    head = next(line for line in lines if line.startswith("worker"))
+    assert head.split() == [
+        "worker",
+        "device",
+        "trial",
+        "stage",
+        "epoch",
+        "folds",
+        "score",
+        "backbone",
+    ]
+    row = next(line for line in lines if line.startswith("a-machine-with-a-long-name-1 "))
+    assert "0.5000 0.7500" in row
+    assert row.rstrip().endswith("mobilenet_v2")
+
+
+def test_a_worker_without_an_epoch_shows_its_phase_and_what_it_makes() -> None:
+    text = "\n".join(lines_of(LiveView(BUSY), columns=140))
+    row = next(
+        line for line in text.splitlines() if line.startswith("a-machine-with-a-long-name-0")
+    )
+    assert row.split()[1:5] == ["gpu:0", "0", "finetune", "-"]
+    made = "long-name-0 makes features of mobilenet_v2: randaugment@medium, view 3"
+    assert made in text
+
+
+def test_more_workers_than_lines_are_counted_and_the_best_stays_in_sight() -> None:
+    (worker, *_) = document()["workers"]
+    fleet = [{**worker, "id": f"node-{number}-ab"} for number in range(500)]
+    lines = lines_of(LiveView(document(workers=fleet)), columns=80, lines=24)
+    assert len(lines) < 24
+    shown = sum(line.startswith("node-") for line in lines)
+    assert shown > 10
+    assert f"and {500 - shown} more workers" in "\n".join(lines)
+    assert any(line.startswith("best:") for line in lines)
+
+
+def test_failed_trials_are_named_with_the_latest_reason_first() -> None:
+    first, second = failure_lines(BUSY)
+    assert first.startswith("trials 9, 4 failed 60 s ago: out of memory out of memory")
+    assert second == "trial 3 failed 28 min ago: a bell and [2J a new line"
+    many = {"reason": "no", "trials": list(range(20, 0, -1)), "latest_at": 0.0}
+    assert failure_lines({"failures": [many]}) == [
+        "trials 20, 19, 18, 17, 16 and 15 more failed: no"
+    ]
+
+
+def test_a_long_reason_takes_two_lines_and_says_that_there_is_more() -> None:
+    lines = lines_of(LiveView(BUSY), columns=48)
+    at = next(i for i, line in enumerate(lines) if line.startswith("trials 9, 4 failed"))
+    assert lines[at + 1].endswith("…")
+    assert lines[at + 2].startswith("trial 3 failed")
+
+
+def test_without_a_price_nothing_is_said_about_cost() -> None:
+    assert cost_phrases(document()) == []
+    assert "cost" not in text_of(summary(document()))
+    priced = document(budget={"trials": 4, "money": None, "money_used": 0.5})
+    assert cost_phrases(priced) == ["cost: 0.50"]
+
+
+def test_in_a_pipe_nothing_controls_a_terminal_whatever_the_environment_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with LiveProgress(side_terminal()) as progress:
+        progress.say("a note")
+        progress.show(Status(BUSY))
+    written = capsys.readouterr().err
+    assert all(character.isprintable() or character == "\n" for character in written)
+    note, line, *failures = written.splitlines()
+    assert note == "a note"
+    assert "cost: 3.20 of 10.00, about 1.10 to come" in line
+    assert [failure.partition(":")[0] for failure in failures] == [
+        "trials 9, 4 failed",
+        "trial 3 failed",
+    ]
+
+
+def test_in_a_pipe_a_failure_is_told_once_and_again_when_there_are_more_of_it() -> None:
+    out = io.StringIO()
+    failure = {"reason": "no", "trials": [3], "latest_at": 5.0}
+    again = {**failure, "trials": [4, 3]}
+    with LiveProgress(Console(file=out, width=300)) as progress:
+        for read_at, failures in ((6.0, [failure]), (7.0, [failure]), (8.0, [again])):
+            progress.show(Status(document(failures=failures, read_at=read_at)))
+    told = [line for line in out.getvalue().splitlines() if ": no" in line]
+    assert told == ["trial 3 failed: no", "trials 4, 3 failed: no"]
+
+
+def test_in_a_pipe_a_line_is_never_broken_nor_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.live_progress.PLAIN_INTERVAL_S", 0.0)
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=20)) as progress:
+        for left_s in (840.0, 840.0, 780.0):
+            progress.show(Status(document(seconds_left=left_s)))
+    first, second = out.getvalue().splitlines()
+    assert "14 min left | best: trial 7" in first
+    assert "13 min left | best: trial 7" in second
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=120, force_terminal=True)) as progress:
+        progress.show(Status(document()))
+    assert "\x1b" not in out.getvalue()
+    assert "12 of 40 trials done" in out.getvalue()

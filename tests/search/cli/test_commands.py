@@ -97,7 +97,15 @@ def test_status_without_a_sweep_lists_all_of_them(finished: Run) -> None:
 
 
 def test_watching_a_sweep_that_has_ended_ends_at_once(finished: Run) -> None:
-    assert finished("status", "cells", "--watch").code == 0
+    for words in (("cells", "--watch"), ("--watch", "cells"), ("cells", "--watch", "0.5")):
+        answer = finished("status", *words)
+        assert answer.code == 0
+        assert "cells: 2 of 2 trials done" in answer.out
+
+
+def test_a_sweep_that_is_watched_as_json_is_one_document_a_line(finished: Run) -> None:
+    lines = finished("status", "cells", "--watch", "--json").out.splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["done"]
 
 
 def test_the_leaderboard_has_a_row_for_each_trial_the_best_first(finished: Run) -> None:

@@ -5,6 +5,7 @@ import time
 
 from search.cli.status import watched
 from search.status import SweepStatus
+from search.watching import looks
 
 EMPTY = SweepStatus(
     sweep="cells",
@@ -56,3 +57,18 @@ def test_a_sweep_that_is_stopped_is_watched_until_its_workers_have_left() -> Non
 def test_the_while_begins_when_the_last_worker_has_gone() -> None:
     looks = Looks(*["running"] * 100, *["interrupted"] * 5, "done")
     assert watched(looks, grace_s=0.5, refresh_s=0.01).state == "done"
+
+
+def test_looks_are_as_far_apart_as_was_asked() -> None:
+    begun_s = time.monotonic()
+    seen = list(looks(Looks("running", "running", "done"), refresh_s=0.1))
+    assert [status.state for status in seen] == ["running", "running", "done"]
+    assert 0.2 <= time.monotonic() - begun_s < 5
+
+
+def test_each_look_is_there_before_the_next_is_taken() -> None:
+    source = Looks("running")
+    seen = looks(source, refresh_s=0.001)
+    for taken in range(1, 4):
+        assert next(seen).state == "running"
+        assert source.taken == taken
