@@ -9,7 +9,7 @@ import numpy as np
 from mlruns_config.description.trial import OOF
 from objectives.data.archive import Archive, opened_archive
 from objectives.evaluation.scored_views import scored_views
-from objectives.records import FloatArray, TrialResult
+from objectives.records import FloatArray, LabelArray, Splits, TrialResult
 from objectives.settings import ScoreKind
 from search.open_sweep import OpenSweep
 from spaces.errors import InputError
@@ -28,6 +28,16 @@ class OutOfFold:
     def selected(self, kind: ScoreKind) -> FloatArray:
         """Give the views that the sweep's score looks at, shape ``(views, rows, classes)``."""
         return np.stack(scored_views(kind, self.clean, self.shifted))
+
+
+@dataclass(frozen=True)
+class LabelledPredictions:
+    """The same with what goes with it, for whoever does not have the data."""
+
+    labels: LabelArray
+    """Class numbers, shape ``(rows,)``."""
+    class_names: tuple[str, ...]
+    predictions: OutOfFold
 
 
 def save_oof(opened: OpenSweep, result: TrialResult, folder: Path) -> None:
@@ -53,17 +63,38 @@ def read_oof(opened: OpenSweep, path: Path) -> OutOfFold:
     Raises:
         InputError: If they are of other rows, folds or classes, not whole, or no probabilities.
     """
-    splits, data = opened.prepared.splits, opened.prepared.data
-    shape = len(splits.rows), len(data.class_names)
     with opened_archive(path) as archive:
-        for name, expected in (("rows", splits.rows), ("fold_of", splits.fold_of)):
-            if not np.array_equal(_read(archive, name, expected.shape), expected):
-                raise InputError(f"its predictions are of other {name} than the sweep's")
-        if _read(archive, "class_names", shape[1:]).tolist() != list(data.class_names):
-            raise InputError("its predictions are of other classes than the sweep's")
-        clean = _probabilities(archive, "clean", shape)
-        has_shift = "shifted" in archive.names
-        return OutOfFold(clean, _probabilities(archive, "shifted", shape) if has_shift else None)
+        return _of_splits(archive, opened.prepared.splits, opened.class_names)
+
+
+def read_labelled_oof(splits: Splits, path: Path) -> LabelledPredictions:
+    """Read a trial's out-of-fold predictions with labels and classes as they are kept with them.
+
+    Raises:
+        InputError: If they are of other rows or folds, not whole, or no probabilities.
+    """
+    with opened_archive(path) as archive:
+        names = tuple(map(str, _read(archive, "class_names", _length(archive, "class_names"))))
+        labels = _read(archive, "labels", splits.rows.shape)
+        if labels.dtype.kind not in "iu" or not np.isin(labels, np.arange(len(names))).all():
+            raise InputError("its predictions have labels that are none of its classes")
+        return LabelledPredictions(labels, names, _of_splits(archive, splits, names))
+
+
+def _of_splits(archive: Archive, splits: Splits, class_names: tuple[str, ...]) -> OutOfFold:
+    shape = len(splits.rows), len(class_names)
+    for name, expected in (("rows", splits.rows), ("fold_of", splits.fold_of)):
+        if not np.array_equal(_read(archive, name, expected.shape), expected):
+            raise InputError(f"its predictions are of other {name} than the sweep's")
+    if _read(archive, "class_names", shape[1:]).tolist() != list(class_names):
+        raise InputError("its predictions are of other classes than the sweep's")
+    clean = _probabilities(archive, "clean", shape)
+    has_shift = "shifted" in archive.names
+    return OutOfFold(clean, _probabilities(archive, "shifted", shape) if has_shift else None)
+
+
+def _length(archive: Archive, name: str) -> tuple[int]:
+    return (archive.header(name).shape or (0,))[:1]
 
 
 def _read(archive: Archive, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -170,6 +170,16 @@ def trial_records(slots: Sequence[Slot]) -> list[TrialRecord]:
     return [_record(trial) for trial in trials_of(slots)]
 
 
+def best_record(slots: Sequence[Slot]) -> TrialRecord | None:
+    """Give the first of the leaderboard; None if no trial is finished.
+
+    Args:
+        slots: All of a sweep.
+    """
+    ranked = leaders(trials_of(slots))
+    return _record(ranked[0]) if ranked else None
+
+
 def _record(trial: TrialPhases) -> TrialRecord:
     head, shown, tuned = trial.head, trial.shown, trial.finetuning
     detail = shown.detail or {}

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.settings import RuntimeSettings
-from search.status import SweepStatus, TrialRecord, read_status, trial_records
+from search.status import SweepStatus, TrialRecord, best_record, read_status, trial_records
 from search.storage.records import SweepRow
 from search.storage.storage import Storage, open_storage
 from search.sweep_file.stored import stored_file
 from search.sweep_file.sweep_file import SweepFile, check_sweep, load_sweep_file
+from search.sweep_plots import SweepPlots
 from search.watching import REFRESH_S, looks
 from spaces.errors import InputError, unknown_name
 
@@ -30,20 +31,7 @@ if TYPE_CHECKING:
     from search.workers.device import Device
 
 
-SHOWN_COLUMNS = (
-    "trial",
-    "state",
-    "score",
-    "stage",
-    "clean",
-    "shifted",
-    "device_s",
-    "reason",
-    "run_id",
-)
-
-
-class Sweep:
+class Sweep(SweepPlots):
     """One search: a data set, a space, an objective, a budget.
 
     Args:
@@ -297,13 +285,38 @@ class Sweep:
 
     def trials(self) -> "pd.DataFrame":
         """Read every trial that was begun: a row each, parameters as ``params.NAME``."""
-        import pandas as pd
+        from search.trial_table import trial_table
 
-        rows = []
-        for record in self.trial_records():
-            params = {f"params.{name}": value for name, value in record.params.items()}
-            rows.append({name: getattr(record, name) for name in SHOWN_COLUMNS} | params)
-        return pd.DataFrame(rows)
+        return trial_table(self.trial_records())
+
+    def predictions(self, trial: int | None = None) -> "pd.DataFrame":
+        """Read what finished trials predicted out of fold: a row for each trial and image.
+
+        Joined with :meth:`trials` by ``sweep.predictions().merge(sweep.trials(), on="trial")``.
+
+        Args:
+            trial: The number of one; None for all, of which those whose predictions are found
+                neither on this machine nor in MLflow are left out, and the log says so.
+
+        Returns:
+            The columns ``trial``, ``row`` (in the data), ``image`` (its file's name where the data
+            lie on this machine, else its row), ``label``, ``fold``, ``predicted`` and for each
+            class ``clean.CLASS``, a probability; under a shift also ``predicted_shifted`` and
+            ``shifted.CLASS``.
+
+        Raises:
+            InputError: If there is no such trial, it is not finished, or its predictions are not
+                found.
+            UnavailableError: If MLflow does not answer.
+        """
+        from search.prediction_table import predictions_of
+
+        return predictions_of(self._stored(), trial)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial so far, of whichever phase its score is; None before one is finished."""
+        return best_record(self.storage.slots(self._row().id).all())
 
     def trial(self, number: int) -> TrialRecord:
         """Read one trial.
@@ -483,6 +496,12 @@ class Sweep:
         from search.stored_sweep import StoredSweep
 
         return StoredSweep.of(self.storage, self._row(), self.settings)
+
+    def _best_number(self) -> int:
+        best = self.best
+        if best is None:
+            raise InputError(f"no trial of {self.name} is finished yet.")
+        return best.trial
 
     def _row(self) -> SweepRow:
         row = self.storage.sweeps.find(self.name)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlruns_config.description.trial import FINETUNE_ARTIFACT, OOF
-from mlruns_config.registry.promotion_run import read_artifact
+from mlruns_config.description.trial import OOF
 from objectives.ensembles.table import OofTable
 from search.oof_file import OutOfFold, read_oof
 from search.open_sweep import OpenSweep
 from search.promotion.candidate import Candidate
+from search.trial_files import NOT_FOUND, find_trial_file
 from spaces.errors import InputError
 
 
@@ -66,17 +66,12 @@ def trial_file(opened: OpenSweep, candidate: Candidate, name: str, scratch: Path
         name: The file's path among those of the trial.
         scratch: Where a download goes.
     """
-    here = opened.trial_folder(candidate.slot) / name
-    if here.is_file():
-        return here
-    is_head = candidate.slot.phase == "head"
-    kept_as = name if is_head else FINETUNE_ARTIFACT.named(artifact=name)
-    return read_artifact(opened.tracking, candidate.slot.run_id or "", kept_as, scratch)
+    return find_trial_file(opened, candidate.slot, name, scratch)
 
 
 def _read(opened: OpenSweep, candidate: Candidate) -> OutOfFold:
     with tempfile.TemporaryDirectory() as scratch:
         path = trial_file(opened, candidate, OOF.name, Path(scratch))
         if path is None:
-            raise InputError("its predictions are neither on this machine nor in MLflow")
+            raise InputError(NOT_FOUND)
         return read_oof(opened, path)

@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT, code_blocks, table_rows
 from tests.search.cli.conftest import write_images
 
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
-FIRST, SHOWING, PREDICTING = code_blocks(PAGE, "python")
+FIRST, SHOWING, LOOKING, PREDICTING = code_blocks(PAGE, "python")
 
 
 @pytest.mark.slow
@@ -45,6 +45,11 @@ def test_the_first_example_runs_as_it_stands(
     assert capsys.readouterr().out.startswith("done ")
     exec(compile(SHOWING, "docs/python.md", "exec"), names)
     assert "digits: 2 of 2 trials done" in capsys.readouterr().out
+    exec(compile(LOOKING, "docs/python.md", "exec"), names)
+    answers = names["answers"]
+    assert isinstance(answers, pd.DataFrame)
+    assert {"predicted", "params.optimizer"} <= set(answers)
+    assert "plotly" in Path("confusion.html").read_text("utf-8")
 
 
 def test_every_call_in_the_table_exists_with_the_arguments_that_it_names() -> None:
@@ -52,6 +57,9 @@ def test_every_call_in_the_table_exists_with_the_arguments_that_it_names() -> No
 
     for cells in table_rows(PAGE):
         call = ast.parse(cells[0].strip("`"), mode="eval").body
+        if isinstance(call, ast.Attribute):
+            assert isinstance(getattr(Sweep, call.attr), property)
+            continue
         assert isinstance(call, ast.Call)
         assert isinstance(call.func, ast.Attribute)
         parameters = inspect.signature(getattr(Sweep, call.func.attr)).parameters
