@@ -51,11 +51,17 @@ class Doing:
 
     def tell(self) -> None:
         """Store what the worker is doing, if that is not what is stored."""
-        with self._lock:
+        # A beat never waits for a call of the trial that the storage does not answer, nor the trial
+        # for one of a beat: the next one tells what this leaves out.
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             now = {**self._phase, **self._now, **self._work()}
             if now != self._told:
                 self._workers.note_progress(self._id, now or None)
                 self._told = now
+        finally:
+            self._lock.release()
 
     def _work(self) -> Mapping[str, Any]:
         """Say what is made, and what was shared so far."""

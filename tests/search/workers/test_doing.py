@@ -1,10 +1,13 @@
 """What a worker is doing, as others read it in its row."""
 
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from objectives.sharing import SharingCounts
 from search.storage.storage import Storage
+from search.storage.workers import Workers
 from search.workers.doing import Doing
 from tests.search.small_sweep import enter_sweep, join
 
@@ -77,3 +80,30 @@ def test_several_counts_of_one_phase_are_summed(storage: Storage) -> None:
     found = row.read()
     assert found is not None
     assert found["shared"]["features"] == {"made": 5, "reused": 1, "streamed": 0}
+
+
+def test_a_beat_does_not_wait_for_a_call_that_the_storage_does_not_answer() -> None:
+    class Silent(Workers):
+        """Answers when it is told to."""
+
+        def __init__(self) -> None:
+            self.answers = threading.Event()
+            self.told: list[Any] = []
+
+        def note_progress(self, worker_id: str, progress: Mapping[str, Any] | None) -> None:
+            self.told.append(progress)
+            self.answers.wait(30)
+
+    workers = Silent()
+    doing = Doing(workers, "w")
+    trial = threading.Thread(target=doing.change, args=({"epoch": 0},))
+    trial.start()
+    while not workers.told:
+        time.sleep(0.001)
+    doing.begin(1, "head")
+    doing.tell()
+    assert workers.told == [{"epoch": 0}]
+    workers.answers.set()
+    trial.join()
+    doing.tell()
+    assert workers.told == [{"epoch": 0}, {"trial": 1, "phase": "head"}]
