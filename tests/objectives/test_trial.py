@@ -1,6 +1,7 @@
 """Whole trials on small images: shared, fine-tuned, stopped, repeated, with a full disk."""
 
 import shutil
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from objectives.records import (
 )
 from objectives.refit import refit
 from objectives.settings import TrainSettings
+from objectives.sharing import SharingCounts
 from objectives.training.head_stage import HeadTrainer
 from objectives.trial import train_trial
 from objectives.trial_inputs import TrialInputs
@@ -133,6 +135,30 @@ def test_a_second_trial_of_the_pair_makes_nothing_and_repeats_to_the_same_score(
     assert sharing_of(again).views.made == 0
     other_head = train_trial(small_params(optimizer="lion"), small_context(tmp_path))
     assert sharing_of(other_head).features.made == 0
+
+
+def test_whoever_watches_a_trial_hears_what_it_makes_and_shares(tmp_path: Path) -> None:
+    heard: list[SharingCounts] = []
+    made: list[str] = []
+
+    def watch(counts: SharingCounts) -> None:
+        note_making = counts.note_making
+
+        def noted(what: str) -> AbstractContextManager[None]:
+            made.append(what)
+            return note_making(what)
+
+        counts.note_making = noted  # type: ignore[method-assign,assignment]
+        heard.append(counts)
+
+    result = train_trial(small_params(), replace(small_context(tmp_path), on_sharing=watch))
+    (counts,) = heard
+    assert counts.so_far() == result.sharing
+    assert counts.making is None
+    features = [what for what in made if what.startswith("features of ")]
+    assert len(features) == sharing_of(result).features.made
+    assert sum(what.endswith(": images as they are") for what in features) == 1
+    assert len(made) - len(features) == sharing_of(result).views.made
 
 
 def test_a_store_without_room_changes_no_score(tmp_path: Path) -> None:
