@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import yaml
 
 from search.cli.app import main
 from tests.search.cli.conftest import Run, write_images
+from tests.search.cli.small_terminal import lines_of, run_in_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -101,6 +103,44 @@ def test_watching_a_sweep_that_has_ended_ends_at_once(finished: Run) -> None:
         answer = finished("status", *words)
         assert answer.code == 0
         assert "cells: 2 of 2 trials done" in answer.out
+
+
+def test_in_a_terminal_of_40_columns_the_end_of_a_sweep_is_shown_in_lines_of_40(
+    launched: tuple[Path, Any],
+) -> None:
+    code, written = run_in_terminal(
+        [sys.executable, "-m", "search.cli", "status", "cells", "--watch", "0.2"],
+        columns=40,
+        lines=24,
+        folder=launched[0].parent,
+        environment=environment(launched[0]),
+    )
+    lines = lines_of(written)
+    assert code == 0, written
+    assert max(map(len, lines)) <= 40
+    assert "cells: 2 of 2 trials done, done" in lines
+    assert any(line.split() == ["trial", "score", "clean", "shifted", "backbone"] for line in lines)
+
+
+@pytest.mark.acceptance
+def test_a_launch_in_a_terminal_of_40_columns_is_redrawn_in_lines_of_40(tmp_path: Path) -> None:
+    write_images(tmp_path / "cells.npz", [0, 1, 2] * 10)
+    (tmp_path / "cells.yaml").write_text(yaml.safe_dump(sweep_content(workers={"count": 2})))
+    code, written = run_in_terminal(
+        [sys.executable, "-m", "search.cli", "launch", "cells.yaml"],
+        columns=40,
+        lines=24,
+        folder=tmp_path,
+        environment={**environment(tmp_path / "home"), "TINY_OBJECTIVE_EPOCH_S": "3"},
+    )
+    lines = lines_of(written)
+    assert code == 0, written
+    assert "\x1b[" in written
+    # The advice at the end is commands to be copied, which are not broken.
+    before_advice = lines[: lines.index("Next:")]
+    assert max(map(len, before_advice)) <= 40
+    assert any(line.split() == ["worker", "device", "trial", "stage", "epoch"] for line in lines)
+    assert any(re.match(r"\S+ +cpu +\d +head +1$", line.rstrip()) for line in lines)
 
 
 def test_a_sweep_that_is_watched_as_json_is_one_document_a_line(finished: Run) -> None:
