@@ -13,6 +13,7 @@ from search.fitting import one_line
 from search.live_view import LiveView
 from search.progress import (
     ENDED,
+    ENDINGS,
     Document,
     failure_lines,
     plain_line,
@@ -167,7 +168,8 @@ class _Lines:
     def show(self, document: Document) -> None:
         kinds = (document["trials"], document.get("finetuning") or {})
         counts = [{state: kind.get(state, 0) for state in ENDED} for kind in kinds]
-        said = document["state"], counts, waiting_lines(document)
+        ending = document["state"] if document["state"] in ENDINGS else None
+        said = ending, counts, waiting_lines(document)
         line = plain_line(document)
         waited_s = time.monotonic() - self._last_line_s
         if said != self._last_said or (line != self._last_line and waited_s >= PLAIN_INTERVAL_S):

@@ -13,10 +13,10 @@ from search.progress import (
     Document,
     best_phrases,
     cost_phrases,
-    counts_phrases,
     epoch_number,
     failure_lines,
     fold_scores,
+    live_phrases,
     making_lines,
     number,
     shared_phrases,
@@ -58,7 +58,7 @@ class LiveView:
 
     def _above(self) -> Iterator[RenderableType]:
         document = self._document
-        yield Phrases(with_commas(counts_phrases(document)), "bold")
+        yield Phrases(with_commas(live_phrases(document)), "bold")
         yield progress_bar(document)
         yield Phrases(with_commas(best_phrases(document)))
         yield Phrases(with_commas(cost_phrases(document)))

@@ -11,6 +11,7 @@ from search.fitting import Phrases, Short, one_line
 
 Document = Mapping[str, Any]
 ENDED = ("done", "pruned", "failed")
+ENDINGS = ("done", "stopping", "stopped")
 REASONS_SHOWN = 3
 TRIALS_NAMED = 5
 
@@ -44,9 +45,18 @@ def summary(document: Document) -> RenderableType:
     )
 
 
+def live_phrases(document: Document) -> list[str]:
+    """Say the counts, and of a sweep that has ended or is to end, that it does.
+
+    One without a worker is not called interrupted: the first, or the next, may be about to come.
+    """
+    state = [document["state"]] if document["state"] in ENDINGS else []
+    return [*counts_phrases(document), *state]
+
+
 def plain_line(document: Document) -> str:
     """Say in one line what the live view says in many."""
-    parts = [counts_line(document).plain, best_line(document)]
+    parts = [" ".join(with_commas(live_phrases(document))), best_line(document)]
     parts += [" ".join(with_commas(cost_phrases(document))), *_busy(document)]
     parts += waiting_lines(document)
     return one_line(" | ".join(part for part in parts if part))

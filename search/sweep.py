@@ -122,7 +122,7 @@ class Sweep(SweepPlots):
         """Create or continue the sweep, and run it until its budget is used.
 
         Args:
-            on_progress: Called about once a second with the present status.
+            on_progress: Called about once a second with the present status, and at the end.
             on_note: Called before the first trial with each line that a person should hear.
 
         Returns:
@@ -153,6 +153,7 @@ class Sweep(SweepPlots):
                 for note in launch_notes(self.file, opened):
                     on_note(note)
             Launcher(opened, engine(opened), show).run()
+        show()
         return self.status()
 
     def work(self, replace_process: Callable[[], None] | None = None) -> None:

@@ -376,3 +376,14 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.M
         progress.show(Status(document()))
     assert "\x1b" not in out.getvalue()
     assert "12 of 40 trials done" in out.getvalue()
+
+
+def test_a_sweep_that_has_ended_is_shown_as_such_and_one_that_waits_for_workers_is_not() -> None:
+    for state, said in (("done", ", done"), ("stopping", ", stopping"), ("interrupted", "left")):
+        (first, *_) = lines_of(LiveView(document(state=state)), columns=120)
+        assert first.rstrip().endswith(said)
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=300)) as progress:
+        for state in ("interrupted", "running", "interrupted", "running", "done"):
+            progress.show(Status(document(state=state)))
+    assert [", done | best" in line for line in out.getvalue().splitlines()] == [False, True]
