@@ -27,7 +27,7 @@ from search.progress import (
 
 BAR_COLUMNS = 60
 LEAST_WORKERS = 3
-MOST_MADE = 3
+MOST_MADE = MOST_WAITING = 3
 
 
 class LiveView:
@@ -65,7 +65,10 @@ class LiveView:
 
     def _below(self) -> Iterator[RenderableType]:
         document = self._document
-        yield from (Text(line, style="bold red") for line in waiting_lines(document))
+        waiting = waiting_lines(document)
+        yield from (Text(line, style="bold red") for line in waiting[:MOST_WAITING])
+        if len(waiting) > MOST_WAITING:
+            yield Text(f"and {len(waiting) - MOST_WAITING} more are waiting", style="bold red")
         yield from (Short(line, "dim") for line in making_lines(document)[:MOST_MADE])
         yield Phrases(shared_phrases(document), "dim")
         yield from (Short(line, "red") for line in failure_lines(document))

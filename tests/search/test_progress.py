@@ -387,3 +387,11 @@ def test_a_sweep_that_has_ended_is_shown_as_such_and_one_that_waits_for_workers_
         for state in ("interrupted", "running", "interrupted", "running", "done"):
             progress.show(Status(document(state=state)))
     assert [", done | best" in line for line in out.getvalue().splitlines()] == [False, True]
+
+
+def test_of_many_workers_that_wait_three_say_so_and_the_others_are_counted() -> None:
+    fleet = [{**WAITING[0], "id": f"node-{number}-ab"} for number in range(50)]
+    text = " ".join(lines_of(LiveView(document(workers=fleet)), columns=200, lines=24))
+    assert text.count(f"is waiting: {FULL}") == 3
+    assert "and 47 more are waiting" in text
+    assert "best: trial 7" in text
