@@ -93,7 +93,7 @@ def _of_splits(archive: Archive, splits: Splits, class_names: tuple[str, ...]) -
     return OutOfFold(clean, _probabilities(archive, "shifted", shape) if has_shift else None)
 
 
-def _length(archive: Archive, name: str) -> tuple[int]:
+def _length(archive: Archive, name: str) -> tuple[int, ...]:
     return (archive.header(name).shape or (0,))[:1]
 
 

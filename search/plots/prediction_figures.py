@@ -100,7 +100,7 @@ def _calibration_error(predictions: pd.DataFrame, view: str) -> float:
 def _answers(predictions: pd.DataFrame, view: str) -> tuple[np.ndarray, np.ndarray]:
     """Give class numbers ``(rows,)`` and probabilities ``(rows, classes)``."""
     classes = _classes(predictions, view)
-    labels = pd.Index(classes).get_indexer(predictions["label"])
+    labels = pd.Index(classes).get_indexer(pd.Index(predictions["label"]))
     columns = [f"{view}.{name}" for name in classes]
     return labels, predictions[columns].to_numpy(np.float64)
 

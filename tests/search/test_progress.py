@@ -131,7 +131,7 @@ def test_the_live_view_shows_each_workers_trial_stage_epoch_and_folds_in_order()
 
 
 FULL = "the disk is full: /home/a is written (No space left on device); make room and try again."
-WAITING = [
+WAITING: list[dict[str, Any]] = [
     {"id": "here-1-0a1b2c3d", "trial": None, "waiting": FULL},
     {"id": "here-2-0a1b2c3d", "trial": 3, "stage": "head", "epoch": 0, "waiting": None},
 ]

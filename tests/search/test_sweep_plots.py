@@ -1,5 +1,6 @@
 """What ``Sweep`` shows of a sweep that one worker of this process has run."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,15 @@ def test_a_finished_sweep_has_its_figures_tables_and_best(finished: Sweep) -> No
 
 
 def test_what_a_sweep_does_not_have_is_refused(finished: Sweep) -> None:
-    for says, ask in {
+    refused: dict[str, Callable[[], object]] = {
         r"validation\.shift": finished.plot_clean_against_shifted,
         "unknown phase 'heads'": lambda: finished.plot_history(phase="heads"),  # type: ignore[arg-type]
         "has begun its phase 'finetune'": lambda: finished.plot_history(phase="finetune"),
         "unknown view 'soft'": lambda: finished.plot_confusion_matrix(view="soft"),  # type: ignore[arg-type]
         "trial 2 of tiny is failed": lambda: finished.plot_reliability(2),
         "unknown parameter 'drop'": lambda: finished.plot_slices(["drop"]),
-    }.items():
+    }
+    for says, ask in refused.items():
         with pytest.raises(InputError, match=says):
             ask()
 

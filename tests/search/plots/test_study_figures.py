@@ -18,7 +18,7 @@ def study_of(n_done: int, n_pruned: int = 0) -> optuna.Study:
     for number in range(n_done + n_pruned):
         rate = 10 ** (-4 + number % 7 / 2)
         is_adamw = number % 3 > 0
-        params = {"optimizer": "adamw" if is_adamw else "sgd"}
+        params: dict[str, str | float] = {"optimizer": "adamw" if is_adamw else "sgd"}
         params |= {"adamw_learning_rate": rate} if is_adamw else {}
         distributions = {
             "optimizer": CategoricalDistribution(("adamw", "sgd")),
