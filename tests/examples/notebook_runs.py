@@ -11,6 +11,8 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
+START_TIMEOUT_S = 300
+"""Of a kernel: the machine may be busy with other tests."""
 
 
 @contextmanager
@@ -38,7 +40,11 @@ def run(notebook: Any, folder: Path, *, work_folder: Path, timeout_s: int) -> An
     resources = {"metadata": {"path": str(work_folder)}}
     with _environment(folder):
         client = NotebookClient(
-            notebook, timeout=timeout_s, kernel_name="python3", resources=resources
+            notebook,
+            timeout=timeout_s,
+            startup_timeout=START_TIMEOUT_S,
+            kernel_name="python3",
+            resources=resources,
         )
         return client.execute()
 
