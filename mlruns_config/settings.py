@@ -1,5 +1,6 @@
 """Where MLflow is: the one module of this package that reads the environment."""
 
+import getpass
 import os
 import re
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ _SQLITE = "sqlite:///"
 
 class _Environment(EnvironmentSettings):
     uri: Annotated[str | None, UNSET_IF_BLANK] = Field(default=None, validation_alias=URI_VARIABLE)
+    user: Annotated[str | None, UNSET_IF_BLANK] = Field(
+        default=None, validation_alias="MLFLOW_TRACKING_USERNAME"
+    )
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,14 @@ class TrackingSettings:
             return cls(uri, artifact_root=None)
         path = Path(uri.removeprefix(_SQLITE)).resolve()
         return cls(f"{_SQLITE}{path}", artifact_root=str(path.parent / "mlartifacts"))
+
+
+def tracking_user() -> str:
+    """Name who writes to MLflow: the account there, else whoever runs this process."""
+    try:
+        return _Environment.from_environment().user or getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return "unknown"  # A container may run under a number that has no name.
 
 
 def prepare_mlflow_environment() -> None:

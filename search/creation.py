@@ -1,5 +1,6 @@
 """Create a sweep, or go on with it: everything is checked here, and recorded for those who join."""
 
+from mlruns_config.description.run_list import experiment_tags
 from mlruns_config.settings import TrackingSettings
 from objectives.settings import MOST_FEATURES
 from search.home import claim_home, machine_lock
@@ -117,7 +118,6 @@ def _prepared(
 ) -> tuple[SweepFile, SweepRow, Prepared]:
     """Prepare the images, and draw the splits if the sweep is new, holding no lock of others."""
     from mlruns_config.client import ensure_experiment
-    from mlruns_config.names import TAG_SWEEP
     from objectives.networks.backbone_checks import check_embeddings
     from objectives.splits import splits_from_bytes, splits_to_bytes
 
@@ -129,7 +129,7 @@ def _prepared(
         drawn = draw(file, source, data)
         fold_hash = drawn.splits.fold_hash
         file = with_views_that_fit(file, len(drawn.splits.rows), settings)
-        ensure_experiment(tracking, file.sweep, {TAG_SWEEP: file.sweep})
+        ensure_experiment(tracking, file.sweep, experiment_tags(file.sweep))
         drawn.write_report(settings.sweep_folder(file.sweep) / "audit")
         row = storage.sweeps.create(
             file.sweep,

@@ -1,5 +1,6 @@
 """The data of a sweep: images that are prepared once a machine, splits that are drawn once."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +10,15 @@ from search.remote_data import local_data
 from search.settings import RuntimeSettings
 from search.sweep_file.sweep_file import SweepFile
 from spaces.errors import InputError
+from spaces.files import replacing
 
 if TYPE_CHECKING:
     from objectives.audit.report import AuditReport
     from objectives.data import ImageSource
 
 STORE_FOLDER = "store"
+AUDIT_COUNTS = "counts.json"
+"""In the folder of an audit: how many rows were excluded, by finding."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,12 @@ class Drawn:
     source: "ImageSource"
 
     def write_report(self, folder: Path) -> None:
-        """Write what the audit found, with pictures, for people."""
+        """Write what the audit found, with pictures, for people; and the counts by themselves."""
         from objectives.audit import write_report
 
         write_report(self.report, self.source, folder)
+        with replacing(folder / AUDIT_COUNTS) as file:
+            file.write(json.dumps(self.report.counts).encode())
 
 
 def check_data(file: SweepFile) -> None:

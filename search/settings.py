@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -90,6 +91,13 @@ class RuntimeSettings(EnvironmentSettings):
             "FOLDSWEEP_LEASE_S": str(self.lease_s),
             "FOLDSWEEP_CHECKPOINT_S": str(self.checkpoint_s),
         }
+
+
+def has_screen() -> bool:
+    """Say whether a window can be opened here, as far as the environment tells."""
+    if sys.platform in ("darwin", "win32"):
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What is known about a sweep at a moment: state, budget, leaderboard, workers, time left."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from objectives.records import Phase
@@ -65,6 +65,8 @@ class TrialRecord:
     ended_at: float | None
     device_s: float
     """Seconds on its device, all attempts at both phases together."""
+    sharing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """As of a status, of both phases together."""
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -167,7 +169,7 @@ def trial_records(slots: Sequence[Slot]) -> list[TrialRecord]:
     Args:
         slots: All of a sweep.
     """
-    return [_record(trial) for trial in trials_of(slots)]
+    return [trial_record(trial) for trial in trials_of(slots)]
 
 
 def best_record(slots: Sequence[Slot]) -> TrialRecord | None:
@@ -177,10 +179,11 @@ def best_record(slots: Sequence[Slot]) -> TrialRecord | None:
         slots: All of a sweep.
     """
     ranked = leaders(trials_of(slots))
-    return _record(ranked[0]) if ranked else None
+    return trial_record(ranked[0]) if ranked else None
 
 
-def _record(trial: TrialPhases) -> TrialRecord:
+def trial_record(trial: TrialPhases) -> TrialRecord:
+    """Give one trial, for showing."""
     head, shown, tuned = trial.head, trial.shown, trial.finetuning
     detail = shown.detail or {}
     present = head if tuned is None else tuned
@@ -210,6 +213,7 @@ def _record(trial: TrialPhases) -> TrialRecord:
         started_at=head.began_at,
         ended_at=present.ended_at,
         device_s=trial.device_s,
+        sharing=_shared(phases),
     )
 
 

@@ -19,6 +19,7 @@ from spaces.errors import InputError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlruns_config.sweep_links import SweepLinks
     from objectives.ensembles.choosing import EnsembleSize
     from objectives.records import Phase
     from search.deletion import Footprint
@@ -418,6 +419,34 @@ class Sweep(SweepPlots):
             opened = join(self.file, self.settings)
             device.set_up()
             return replay(opened, trial, phase=phase, device=device.name, on_progress=on_progress)
+
+    def links(self) -> "SweepLinks":
+        """Say where the sweep is to be seen in MLflow's UI, behind the UI's address.
+
+        Raises:
+            InputError: If it was not launched yet, or MLflow has no experiment of it.
+            UnavailableError: If MLflow does not answer.
+        """
+        from mlruns_config.settings import TrackingSettings
+        from mlruns_config.sweep_links import find_sweep_links
+
+        tracking = TrackingSettings.from_environment(self.settings.home)
+        return find_sweep_links(tracking, self.name, self._row().id)
+
+    def report(self, path: Path, *, log: bool = False) -> Path:
+        """Write the page of the sweep: one HTML file that stands alone.
+
+        Args:
+            path: The file; one that is there is written over.
+            log: Bring the sweep's run in MLflow up to date as well.
+
+        Raises:
+            InputError: If the sweep was not launched yet, or the file cannot be written.
+            UnavailableError: If the storage does not answer, or MLflow where it is to be told.
+        """
+        from search.pages.report import write_report
+
+        return write_report(self._stored(), path, log=log)
 
     def doctor(self, *, fix: bool = False) -> "Report":
         """Find what disagrees between storage, Optuna, MLflow and this machine's disk.

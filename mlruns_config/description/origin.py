@@ -21,6 +21,14 @@ ORIGIN_TAGS = (
         names.TAG_CLASS_NAMES, "JSON: the names of the classes, in the order of the probabilities."
     ),
 )
+SOURCE_TAGS = (
+    TagSpec(
+        names.TAG_USER,
+        "MLflow's own: the account at the MLflow server, or who runs the process.",
+    ),
+    TagSpec(names.TAG_SOURCE_NAME, "MLflow's own: the sweep file, by the name of its sweep."),
+    TagSpec(names.TAG_SOURCE_TYPE, "MLflow's own: `LOCAL`."),
+)
 
 
 @dataclass(frozen=True)
@@ -48,3 +56,17 @@ class Origin:
             names.TAG_IMAGE_PX: str(self.image_px),
             names.TAG_CLASS_NAMES: json.dumps(self.class_names),
         }
+
+
+def source_tags(sweep: str, user: str) -> dict[str, str]:
+    """Say who made a run, and from what.
+
+    Args:
+        sweep: The sweep's name.
+        user: From :func:`mlruns_config.settings.tracking_user`.
+    """
+    return {
+        names.TAG_USER: user,
+        names.TAG_SOURCE_NAME: f"{sweep}.yaml",
+        names.TAG_SOURCE_TYPE: "LOCAL",
+    }

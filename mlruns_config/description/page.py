@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from mlruns_config.description.labels import MAX_LABEL_LENGTH
 from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
+from mlruns_config.description.run_list import PAGES_VIEW, TRIALS_VIEW
 from mlruns_config.description.specs import MetricSpec, RunDescription, Spec
+from mlruns_config.description.sweep import SWEEP
 from mlruns_config.description.trial import TRIAL
 from mlruns_config.names import ALIAS_CHAMPION, TAG_CLASS_LABELS
 
@@ -33,14 +35,24 @@ _INTRODUCTION = f"""\
 # What stands in MLflow
 
 A sweep is one experiment, under the sweep's name. Each trial is one run in it, whatever crashed in
-between; each promotion is another. The registered models are in MLflow's registry, the best one
-under the alias `{ALIAS_CHAMPION}`. Higher is better for every score; a log loss that serves as the
-sweep's metric enters it negated.
+between; each promotion is another, and one more is the page of the sweep. The registered models are
+in MLflow's registry, the best one under the alias `{ALIAS_CHAMPION}`. Higher is better for every
+score; a log loss that serves as the sweep's metric enters it negated.
+
+`foldsweep ui SWEEP` opens the list of trials by score, with the columns and charts that matter; in
+the UI itself it is the saved view *{TRIALS_VIEW}* of the experiment. The runs that are no
+trials are in *{PAGES_VIEW}*.
 
 A trial that is fine-tuned goes on in its run, maybe days later: the run is RUNNING again, then
 FINISHED. Only where the fine-tuned network is better, a metric with one value gets a second one.
 
 This page is made from the code: `python -m mlruns_config.description > docs/mlflow.md`.
+"""
+_SWEEP = """\
+No trial, but the page of all of them. The worker that joined first of those that live writes it
+between its trials, every five minutes at most; whoever ends last writes it as it stays, and
+`foldsweep report SWEEP --log` at any time. A search for trials leaves it out by
+``tags.`foldsweep.kind` IS NULL``.
 """
 _CLASSES = f"""\
 ## Names of classes
@@ -65,6 +77,9 @@ def page() -> str:
         *_run(TRIAL),
         "## The run of a promotion\n",
         *_run(PROMOTION),
+        "## The run of a sweep\n",
+        _SWEEP,
+        *_run(SWEEP),
         "## A version of a registered model\n",
         *_specs("tag", VERSION_TAGS),
         _CLASSES,
@@ -78,7 +93,8 @@ def _placeholder_rows() -> Iterator[tuple[str, ...]]:
 
 
 def _run(run: RunDescription) -> Iterator[str]:
-    yield from _specs("parameter", run.params)
+    if run.params:
+        yield from _specs("parameter", run.params)
     yield from _specs("tag", run.tags)
     yield from _specs("metric", run.metrics)
     yield from _specs("artifact", run.artifacts)

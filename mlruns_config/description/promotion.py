@@ -178,7 +178,23 @@ VERSION_TAGS = (
         "`yes` once a process without foldsweep has given the same predictions, before `no`.",
     ),
 )
-EXPERIMENT_TAGS = (TagSpec(names.TAG_SWEEP, "The sweep's name."),)
+EXPERIMENT_TAGS = (
+    TagSpec(names.TAG_SWEEP, "The sweep's name."),
+    TagSpec(
+        names.TAG_EXPERIMENT_KIND,
+        "MLflow's own: `custom_model_development`, so that it opens in the view for training.",
+    ),
+    TagSpec(
+        names.TAG_RUN_LIST,
+        "MLflow's own: the run list that `foldsweep ui SWEEP` opens, its columns, order and "
+        "charts. Among the saved views of the experiment it is *foldsweep: trials by score*.",
+    ),
+    TagSpec(
+        names.TAG_PAGE_LIST,
+        "MLflow's own: another saved view, *foldsweep: the sweep's page, promotions*, of the runs "
+        "that are no trials.",
+    ),
+)
 
 
 def promotion_tags(origin: Origin, weights: Mapping[int, float]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from mlruns_config import names
 from mlruns_config.description.labels import metric_labels
-from mlruns_config.description.origin import ORIGIN_TAGS, Origin
+from mlruns_config.description.origin import ORIGIN_TAGS, SOURCE_TAGS, Origin, source_tags
 from mlruns_config.description.specs import FINETUNE_ENDED, FINETUNED, TagSpec
 
 TRIAL_TAGS = (
@@ -43,12 +43,23 @@ TRIAL_TAGS = (
         "fine-tuned, and it did",
     ),
     TagSpec(
+        names.TAG_STAGE,
+        "The stage that the run's score comes from: `head`, `scratch` or `finetune`.",
+        "it has a score",
+    ),
+    TagSpec(
         names.TAG_SCORE_STAGE,
         "`finetune`: that is where the run's score comes from, not from its first stage.",
         "fine-tuning was better",
     ),
     TagSpec(names.TAG_GIT_COMMIT, "Commit of the folder it was started in.", "in a repository"),
     TagSpec(names.TAG_RUN_NAME, "MLflow's own: number, backbone, policy and optimizer."),
+    TagSpec(
+        names.TAG_NOTE,
+        "MLflow's own, the description: what the trial tried, found, shared and cost, its rank "
+        "when it ended, and the commands that show, replay and promote it.",
+    ),
+    *SOURCE_TAGS,
 )
 
 
@@ -60,10 +71,12 @@ def begun_tags(
     worker: str,
     pair: tuple[str, ...],
     commit: str | None,
+    user: str,
 ) -> dict[str, str]:
     """Say what is known before training."""
     tags = {
         **origin.tags(),
+        **source_tags(origin.sweep, user),
         names.TAG_VERSIONS: json.dumps(dict(versions)),
         names.TAG_DEVICE: device,
         names.TAG_WORKER: worker,
@@ -78,14 +91,21 @@ def begun_tags(
     return tags
 
 
-def ended_tags(state: str, reason: str | None) -> dict[str, str]:
+def note_tags(note: str) -> dict[str, str]:
+    """Give a run its description, in Markdown."""
+    return {names.TAG_NOTE: note}
+
+
+def ended_tags(state: str, reason: str | None, *, stage: str | None) -> dict[str, str]:
     """Say how a trial's first stage ended.
 
     Args:
         state: ``complete``, ``pruned`` or ``failed``.
         reason: Why it did not go on, if it did not.
+        stage: Which one it was; None if it came to no score.
     """
-    return {names.TAG_STATE: state, **({names.TAG_REASON: reason} if reason else {})}
+    known = {names.TAG_REASON: reason, names.TAG_STAGE: stage}
+    return {names.TAG_STATE: state, **{name: text for name, text in known.items() if text}}
 
 
 def finetuning_begun_tags(*, device: str, worker: str) -> dict[str, str]:
@@ -105,5 +125,5 @@ def finetuning_ended_tags(state: str, reason: str | None, *, is_better: bool) ->
     if reason:
         tags[names.TAG_FINETUNE_REASON] = reason
     if is_better:
-        tags[names.TAG_SCORE_STAGE] = "finetune"
+        tags |= {names.TAG_SCORE_STAGE: "finetune", names.TAG_STAGE: "finetune"}
     return tags

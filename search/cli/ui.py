@@ -5,49 +5,105 @@ import os
 import signal
 import socket
 import subprocess
+import time
+import webbrowser
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import click
 
+from search.cli.output import quiet_stdout
 from spaces.errors import InputError, UnavailableError
+
+if TYPE_CHECKING:
+    from mlruns_config.sweep_links import SweepLinks
 
 FIRST_PORT = 5000
 LAST_PORT = 5100
 STOP_TIMEOUT_S = 10
+START_TIMEOUT_S = 60.0
 STDERR = 2
 
 
 @click.command
+@click.argument("sweep", required=False)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
     help="Port to listen on; the first free one from 5000 if left out.",
 )
-def command(host: str, port: int | None) -> None:
-    """Open the MLflow UI for the sweeps of this home.
+@click.option("--no-browser", is_flag=True, help="Print the link alone, and open no browser.")
+def command(sweep: str | None, host: str, port: int | None, no_browser: bool) -> None:
+    """Open the MLflow UI for the sweeps of this home, or for one of them.
 
-    Prints the URL and serves until it is interrupted.
+    SWEEP is the sweep's name: then its trials are listed by score, with the columns and charts
+    that matter. Prints the link, opens it in a browser where there is a screen, and serves until
+    it is interrupted.
     """
     from mlruns_config.server import ui_command, ui_url
     from mlruns_config.settings import TrackingSettings
     from search.settings import RuntimeSettings
 
     settings = TrackingSettings.from_environment(RuntimeSettings.from_environment().home)
-    if settings.is_server:
-        click.echo(ui_url(settings))
-        click.echo("MLflow runs there already: open that address.", err=True)
-        return
-    if not settings.sqlite_path.exists():
+    if not settings.is_server and not settings.sqlite_path.exists():
         raise InputError(
             f"nothing was tracked yet: there is no {settings.sqlite_path}. Launch a sweep first, "
             "or set FOLDSWEEP_HOME to the folder of one."
         )
+    links = None if sweep is None else _links(sweep)
+    if settings.is_server:
+        link = _say(ui_url(settings), links)
+        click.echo("MLflow runs there already: open that address.", err=True)
+        if not no_browser:
+            _open(link)
+        return
     port = port_to_use(host, port)
-    click.echo(ui_url(settings, host=host, port=port))
+    link = _say(ui_url(settings, host=host, port=port), links)
     click.echo("The MLflow UI answers there in a few seconds; Ctrl-C ends it.", err=True)
+    if not no_browser:
+        Thread(target=_open_when_up, args=(host, port, link), daemon=True).start()
     _serve(ui_command(settings, host=host, port=port))
+
+
+def _links(sweep: str) -> "SweepLinks":
+    from search.cli.opening import open_sweep
+
+    with quiet_stdout():
+        return open_sweep(sweep).links()
+
+
+def _say(url: str, links: "SweepLinks | None") -> str:
+    """Print where to look; gives the first of the links."""
+    if links is None:
+        click.echo(url)
+        return url
+    shown = links.at(url)
+    click.echo(shown.runs)
+    click.echo(f"its charts: {shown.charts}", err=True)
+    if shown.page is not None:
+        click.echo(f"its page: {shown.page}", err=True)
+    return shown.runs
+
+
+def _open_when_up(host: str, port: int, link: str) -> None:
+    """Wait for a server that is just starting, then open a link to it."""
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        with suppress(OSError), socket.create_connection((host, port), timeout=1):
+            _open(link)
+            return
+        time.sleep(0.5)
+
+
+def _open(link: str) -> None:
+    """Open a link in the person's browser; a machine without a screen has none."""
+    from search.settings import has_screen
+
+    if has_screen():
+        webbrowser.open(link)
 
 
 def port_to_use(host: str, wanted: int | None) -> int:

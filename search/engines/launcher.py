@@ -10,6 +10,7 @@ from functools import cache
 from mlruns_config.outbox.outbox import Outbox, drain
 from search.engines.place import Ending, Place
 from search.open_sweep import OpenSweep
+from search.pages.publishing import write_last_page
 from search.storage.workers import new_worker_id
 from search.workers.dead_workers import bury, free_dead_workers
 from search.workers.liveness import Liveness
@@ -70,14 +71,14 @@ class Launcher:
             UnavailableError: If the engine does not answer any more.
             KeyboardInterrupt: After Ctrl-C; the workers have given their trials back then.
         """
-        drain_s = DRAIN_WHEN_INTERRUPTED_S
+        is_orderly = False
         try:
             while self._look():
                 time.sleep(WATCH_EVERY_S)
-            drain_s = DRAIN_S
+            is_orderly = True
         finally:
             self._stop_all()
-            self._settle(drain_s)
+            self._settle(is_orderly=is_orderly)
         self._refuse_to_go_on_in_vain()
 
     def _look(self) -> bool:
@@ -145,8 +146,9 @@ class Launcher:
                 self._opened.slots.give_back(post.worker_id)
                 bury(self._opened, [post.worker_id])
 
-    def _settle(self, drain_s: float) -> None:
-        """Send what ended workers left behind, and say how their trials ended."""
+    def _settle(self, *, is_orderly: bool) -> None:
+        """Send what ended workers left behind, and say how their trials and the sweep ended."""
+        drain_s = DRAIN_S if is_orderly else DRAIN_WHEN_INTERRUPTED_S
         opened, on_run = self._opened, note_run_of(self._opened)
         folder = opened.folder / "outbox"
         drain(opened.tracking, folder, drain_s, on_run=on_run)
@@ -157,7 +159,11 @@ class Launcher:
                 stack.callback(outbox.close, drain_s)
                 return outbox
 
-            settle(opened, cache(own_outbox))
+            outbox = cache(own_outbox)
+            settle(opened, outbox)
+            # Who is interrupted or hurried has seconds to end.
+            if is_orderly and not self._is_hurried:
+                write_last_page(opened, outbox())
         unsent = drain(opened.tracking, folder, drain_s, on_run=on_run)
         if unsent:
             _logger.warning("%d messages still wait for MLflow: launch again to send them", unsent)

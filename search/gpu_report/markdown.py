@@ -1,6 +1,6 @@
 """The report on GPUs as a text to read and to paste into an issue."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from search.gpu_report.records import (
     AUGMENTED,
@@ -9,6 +9,7 @@ from search.gpu_report.records import (
     GpuReport,
     VisibleGpu,
 )
+from search.markdown import markdown_table
 
 
 def as_markdown(report: GpuReport) -> str:
@@ -18,19 +19,19 @@ def as_markdown(report: GpuReport) -> str:
 
 def _lines(report: GpuReport) -> Iterator[str]:
     yield f"## foldsweep doctor --gpu, {report.date}\n"
-    yield from _table(("machine", ""), report.machine.items())
+    yield from markdown_table(("machine", ""), report.machine.items())
     if report.gpus:
         rows = [(g.id, g.name, g.driver, f"{g.memory_bytes / 1e9:.1f} GB") for g in report.gpus]
-        yield from _table(("GPU", "name", "driver", "memory"), rows)
+        yield from markdown_table(("GPU", "name", "driver", "memory"), rows)
     rows = [
         (check.gpu or "-", check.question, check.outcome, check.detail) for check in report.checks
     ]
-    yield from _table(("GPU", "question", "answer", "detail"), rows)
+    yield from markdown_table(("GPU", "question", "answer", "detail"), rows)
     rates = [
         (rate.device, rate.what, f"{rate.images_per_s:,.0f}" if rate.images_per_s else rate.problem)
         for rate in report.rates
     ]
-    yield from _table(("device", "images", "a second"), rates)
+    yield from markdown_table(("device", "images", "a second"), rates)
     yield (
         f"Images of {report.image_px} px, augmented by {report.policy} at medium strength, "
         f"forwarded by {report.backbone}; cpu is {report.cores} cores."
@@ -56,13 +57,3 @@ def _what_feeds(report: GpuReport, gpu: VisibleGpu) -> Iterator[str]:
             f"If it augmented by keras-cv itself, it would get through {both:,.0f} images/s, "
             "augmentation and forward pass in turn."
         )
-
-
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(heading) + " |"
-    yield "|" + "---|" * len(heading)
-    for row in rows:
-        # A bar or a line break in what a driver says would end the cell.
-        cells = [" ".join(str(cell).split()).replace("|", "\\|") for cell in row]
-        yield "| " + " | ".join(cells) + " |"
-    yield ""

@@ -95,6 +95,21 @@ class Slots:
         best: float | None = self._database.read(lambda connection: connection.scalar(query))
         return best
 
+    def place_of(self, score: float) -> tuple[int, int]:
+        """Count how many trials are better than a score, and how many are done at all.
+
+        A trial counts once, by the better one of its phases.
+        """
+        done = (self._mine, slots.c.state == "done")
+        trials = func.count(slots.c.number.distinct())
+        better = select(trials).where(*done, slots.c.score > score)
+        ended = select(trials).where(*done, slots.c.phase == "head")
+
+        def count(connection: Connection) -> tuple[int, int]:
+            return int(connection.scalar(better) or 0), int(connection.scalar(ended) or 0)
+
+        return self._database.read(count)
+
     def holders(self) -> Collection[str]:
         """Name the workers that hold a slot."""
         running = (self._mine, slots.c.state == "running")

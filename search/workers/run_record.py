@@ -13,8 +13,12 @@ from mlruns_config.description.trial_tags import (
     ended_tags,
     finetuning_begun_tags,
     finetuning_ended_tags,
+    note_tags,
 )
 from mlruns_config.outbox.outbox import Outbox, RunSpool
+from mlruns_config.settings import tracking_user
+from search.pages.trial_note import trial_note
+from search.status import trial_record
 from search.storage.records import Slot
 from search.stored_sweep import StoredSweep
 from search.study.reporter import EpochLog
@@ -102,8 +106,10 @@ class RunRecord:
                 worker=worker_id,
                 pair=params.pair,
                 commit=commit,
+                user=tracking_user(),
             )
         )
+        self._describe(TrialPhases(self.slot, None))
         self.run.dataset(self.opened.dataset())
 
     def _params(self) -> TrialParams:
@@ -124,11 +130,13 @@ class RunRecord:
             self._log_found(ended, end_ms, is_shown=is_head or is_better)
             self._log_files(folder, "" if is_head else FINETUNE_ARTIFACT.folder)
         state = "complete" if ended.state == "done" else ended.state
+        stage = None if ended.score is None else stage_of(ended)
         self.run.tags(
-            ended_tags(state, ended.reason)
+            ended_tags(state, ended.reason, stage=stage)
             if is_head
             else finetuning_ended_tags(state, ended.reason, is_better=is_better)
         )
+        self._describe(TrialPhases(head, None if is_head else ended))
         # A trial whose fine-tuning failed has the score of its heads.
         self.run.finish("FAILED" if head.state == "failed" else "FINISHED", time_ms=end_ms)
         self._note(ended.state)
@@ -140,6 +148,13 @@ class RunRecord:
             seconds = (ended.ended_at or 0.0) - (ended.claimed_at or 0.0)
             numbers |= trial_metrics(found, seconds=seconds)
         self.run.metrics(numbers, time_ms=end_ms)
+
+    def _describe(self, trial: TrialPhases) -> None:
+        """Write what people read first; a trial that is done has a place among the others."""
+        record = trial_record(trial)
+        is_placed = record.state == "done" and record.score is not None
+        place = self.opened.slots.place_of(record.score or 0.0) if is_placed else None
+        self.run.tags(note_tags(trial_note(self.opened.row.name, record, place)))
 
     def _log_files(self, folder: Path, place: str) -> None:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -159,7 +174,10 @@ def note_run_of(opened: StoredSweep) -> Callable[[str, str], None]:
     """Give what writes the MLflow run of a trial into the storage, when its outbox knows it."""
 
     def note(key: str, run_id: str) -> None:
-        opened.slots.note_run(int(key.rpartition("/")[2]), run_id)
+        trial = key.rpartition("/")[2]
+        # The page of the sweep is a run too, and no trial.
+        if trial.isdecimal():
+            opened.slots.note_run(int(trial), run_id)
 
     return note
 

@@ -19,6 +19,7 @@ from search.checkpoints.finished_heads import fetch_heads, forget_heads, store_h
 from search.checkpoints.keeper import drop_blobs
 from search.oof_file import save_oof
 from search.open_sweep import OpenSweep
+from search.pages.publishing import PageKeeper, write_last_page
 from search.storage.failures import STORAGE_ERRORS, is_full_disk
 from search.storage.records import Slot, SlotLostError, SlotState, SweepRow, WorkerRow
 from search.study.points import Points
@@ -79,12 +80,15 @@ def run_worker(
         opened.tracking, opened.folder / "outbox" / worker_id, on_run=note_run_of(opened)
     )
     flush_s = FLUSH_WHEN_INTERRUPTED_S
+    is_alone = False
     try:
         with heartbeat(opened, worker_id, time_left, launcher_pid=launcher_pid, tell=doing.tell):
             worker = Worker(opened, device, worker_id, outbox, time_left, doing)
             has_grown = worker.run(may_grow=replace_process is None)
         if not has_grown:
             flush_s = FLUSH_AT_END_S
+            # A launcher writes the page itself, when all its workers have ended.
+            is_alone = launcher_pid is None
     except (KeyboardInterrupt, InputError):
         opened.slots.give_back(worker_id)
         raise
@@ -98,16 +102,20 @@ def run_worker(
         opened.slots.lose(mine, CRASHED)
         raise
     finally:
-        _leave(opened, worker_id, outbox, flush_s)
+        _leave(opened, worker_id, outbox, flush_s, is_alone=is_alone)
     if has_grown and replace_process is not None:
         _logger.info("the memory of this worker has grown: it starts anew")
         replace_process()
 
 
-def _leave(opened: OpenSweep, worker_id: str, outbox: Outbox, flush_s: float) -> None:
+def _leave(
+    opened: OpenSweep, worker_id: str, outbox: Outbox, flush_s: float, *, is_alone: bool
+) -> None:
     try:
         with opened.storage.impatient():
             opened.workers.leave(worker_id)
+            if is_alone:
+                write_last_page(opened, outbox)
     except STORAGE_ERRORS as error:
         _logger.warning("the storage was not told that this worker leaves: %s", error)
     if not outbox.close(flush_s):
@@ -149,6 +157,7 @@ class Worker:
         self._objective: Objective = load_reference(opened.file.objective)
         self._memory = MemoryGrowth()
         self._has_grown = False
+        self._page = PageKeeper(opened, worker_id, outbox)
         self._drained_s = float("-inf")
 
     def run(self, *, may_grow: bool = True) -> bool:
@@ -181,6 +190,7 @@ class Worker:
         everyone = self._workers.all()
         free_dead_workers(self._opened, self._liveness, everyone)
         self._settle()
+        self._page.update(everyone)
         row = self._present()
         if not self._may_begin(row, everyone):
             return False

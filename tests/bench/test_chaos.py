@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, update
 from bench.chaos import FULL, SMALL
 from bench.disturbances.verdict import Check, check_scores, check_sweep, check_work
 from mlruns_config.client import connect
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.settings import TrackingSettings
 from search.storage.tables import slots
 from search.sweep import Sweep
@@ -40,7 +41,8 @@ def test_of_a_sweep_that_nobody_disturbed_everything_holds(ended: Sweep) -> None
 def test_whatever_is_lost_doubled_or_different_is_found(ended: Sweep) -> None:
     client = connect(TrackingSettings.from_environment(ended.settings.home))
     experiment = client.get_experiment_by_name("tiny").experiment_id
-    first, second, third = client.search_runs([experiment], order_by=["start_time"])
+    found = client.search_runs([experiment], TRIALS_ONLY, order_by=["start_time"])
+    first, second, third = found
     # A step twice, one too many, and a score that is another's.
     client.log_metric(first.info.run_id, "head/score", 0.5, step=1, timestamp=1)
     client.log_metric(second.info.run_id, "head/score", 0.5, step=N_EPOCHS)

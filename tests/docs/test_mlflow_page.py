@@ -3,6 +3,7 @@ import re
 from mlruns_config import names
 from mlruns_config.description.page import PLACEHOLDERS, page
 from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
+from mlruns_config.description.sweep import SWEEP
 from mlruns_config.description.trial import FINETUNE_PARAMS, TRIAL, TRIAL_PARAMS
 from spaces.params import FINETUNE_NAMES, TrialParams
 from tests.docs.pages import ROOT
@@ -15,7 +16,7 @@ def test_the_page_is_what_the_description_says() -> None:
 def test_every_part_of_a_name_that_differs_is_explained_and_no_other() -> None:
     specs = [
         spec
-        for run in (TRIAL, PROMOTION)
+        for run in (TRIAL, PROMOTION, SWEEP)
         for spec in (*run.params, *run.tags, *run.metrics, *run.artifacts)
     ]
     used = {part for spec in specs for part in re.findall(r"\{(\w+)\}", spec.name)}
@@ -25,7 +26,7 @@ def test_every_part_of_a_name_that_differs_is_explained_and_no_other() -> None:
 def test_every_tag_that_has_a_name_is_described() -> None:
     described = {
         tag.name
-        for tags in (TRIAL.tags, PROMOTION.tags, VERSION_TAGS, EXPERIMENT_TAGS)
+        for tags in (TRIAL.tags, PROMOTION.tags, SWEEP.tags, VERSION_TAGS, EXPERIMENT_TAGS)
         for tag in tags
     }
     named = {value for name, value in vars(names).items() if name.startswith("TAG_")}

@@ -19,7 +19,7 @@ from search.storage.storage import open_storage
 from search.stored_sweep import StoredSweep
 from search.study.samplers import make_sampler
 from search.sweep_file.sweep_file import check_sweep
-from search.workers.run_record import RunRecord
+from search.workers.run_record import RunRecord, note_run_of
 
 WORKER = "here-1-abcdef"
 
@@ -76,13 +76,8 @@ class KnownSweep:
 
     def outbox(self, tracking: TrackingSettings | None = None, *, worker: str = WORKER) -> Outbox:
         """Open a spool as a worker does."""
-
-        def note(key: str, run_id: str) -> None:
-            self.stored.slots.note_run(int(key.rpartition("/")[2]), run_id)
-
-        return Outbox(
-            tracking or self.stored.tracking, self.stored.folder / "outbox" / WORKER, on_run=note
-        )
+        folder = self.stored.folder / "outbox" / WORKER
+        return Outbox(tracking or self.stored.tracking, folder, on_run=note_run_of(self.stored))
 
     def begin(self, worker: str = WORKER) -> Slot:
         """Bring a head to its last epoch, in the storage, MLflow and the study."""

@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from mlruns_config.client import connect as connect_mlflow
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.description.trial import OOF
 from mlruns_config.settings import TrackingSettings
 from search.creation import create_or_resume
@@ -43,7 +44,7 @@ def mlflow_runs(home: Path, name: str) -> list[Any]:
     client = connect_mlflow(TrackingSettings.from_environment(home))
     experiment = client.get_experiment_by_name(name)
     assert experiment is not None
-    return list(client.search_runs([experiment.experiment_id]))
+    return list(client.search_runs([experiment.experiment_id], TRIALS_ONLY))
 
 
 def optuna_study(sweep: Sweep) -> optuna.Study:

@@ -100,7 +100,9 @@ def test_the_labels_of_classes_stand_in_a_tag_where_they_are_not_the_names(
     class_names: tuple[str, ...], others: dict[str, str] | None
 ) -> None:
     origin = Origin("cells", "id", 3, "f", "h", 0, 96, class_names)
-    tags = begun_tags(origin, versions={}, device="CPU", worker="w", pair=("x",), commit=None)
+    tags = begun_tags(
+        origin, versions={}, device="CPU", worker="w", pair=("x",), commit=None, user="ann"
+    )
     assert json.loads(tags[TAG_CLASS_NAMES]) == list(class_names)
     assert json.loads(tags.get(TAG_CLASS_LABELS, "null")) == others
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from mlruns_config.client import connect as connect_mlflow
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.settings import TrackingSettings
 from search.status import SweepStatus
 from search.sweep import Sweep
@@ -36,7 +37,7 @@ def runs_by_trial(home: Path) -> dict[str, int]:
     client = connect_mlflow(TrackingSettings.from_environment(home))
     experiment = client.get_experiment_by_name("tiny")
     assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
+    runs = client.search_runs([experiment.experiment_id], TRIALS_ONLY)
     return Counter(run.data.tags["foldsweep.trial"] for run in runs)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mlruns_config.client import connect
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.names import TAG_REASON, TAG_TRIAL
 from mlruns_config.settings import TrackingSettings
 from search.storage.slots import MAX_LOSSES
@@ -93,7 +94,7 @@ def run_by_trial(home: Path) -> dict[int, Any]:
     """Give MLflow's run of each trial."""
     client = connect(TrackingSettings.from_environment(home))
     experiment = client.get_experiment_by_name("tiny")
-    runs = client.search_runs([experiment.experiment_id])
+    runs = client.search_runs([experiment.experiment_id], TRIALS_ONLY)
     found = {int(run.data.tags[TAG_TRIAL]): run for run in runs}
     assert len(found) == len(runs)
     return found

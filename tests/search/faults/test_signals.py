@@ -12,6 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from mlruns_config.client import connect
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.outbox.outbox import drain
 from mlruns_config.settings import TrackingSettings
 from search.storage.records import Slot
@@ -112,7 +113,7 @@ def expect_one_run_a_trial(sweep: SweepCopy, tracking: TrackingSettings) -> None
     client = connect(tracking)
     experiment = client.get_experiment_by_name("tiny")
     assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
+    runs = client.search_runs([experiment.experiment_id], TRIALS_ONLY)
     found = {int(run.data.tags["foldsweep.trial"]): run for run in runs}
     assert len(runs) == len(found) == 2
     for slot in sweep.state().slots:
@@ -200,7 +201,7 @@ def expect_both_phases_once(sweep: SweepCopy, tracking: TrackingSettings) -> Non
     client = connect(tracking)
     experiment = client.get_experiment_by_name("tiny")
     assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
+    runs = client.search_runs([experiment.experiment_id], TRIALS_ONLY)
     found = {int(run.data.tags["foldsweep.trial"]): run for run in runs}
     assert len(runs) == len(found) == 2
     for trial, score in ((0, head_score(0)), (1, head_score(1) + GAIN)):

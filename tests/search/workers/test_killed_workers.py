@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from sqlalchemy import create_engine, update
 
 from mlruns_config.client import connect
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.names import (
     TAG_FINETUNE_REASON,
     TAG_FINETUNE_STATE,
@@ -35,7 +36,7 @@ def runs(home: Path) -> dict[int, Run]:
     """Give MLflow's run of each trial; there must not be two of one."""
     client = connect(TrackingSettings.from_environment(home))
     experiment = client.get_experiment_by_name("tiny")
-    found = client.search_runs([experiment.experiment_id])
+    found = client.search_runs([experiment.experiment_id], TRIALS_ONLY)
     numbers = [int(run.data.tags[TAG_TRIAL]) for run in found]
     assert len(set(numbers)) == len(numbers)
     return dict(zip(numbers, found, strict=True))

@@ -11,6 +11,7 @@ import pytest
 from mlflow.entities import Run
 
 from mlruns_config.client import connect
+from mlruns_config.description.run_list import TRIALS_ONLY
 from mlruns_config.names import (
     TAG_FINETUNE_REASON,
     TAG_FINETUNE_STATE,
@@ -62,7 +63,8 @@ def tuned(*trials: int) -> list[tuple[int, str]]:
 def runs_of(home: Path) -> dict[int, Run]:
     """Give MLflow's run of each trial; there must not be two of one."""
     client = connect(TrackingSettings.from_environment(home))
-    found = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    experiment = client.get_experiment_by_name("tiny").experiment_id
+    found = client.search_runs([experiment], TRIALS_ONLY)
     by_trial = {int(run.data.tags[TAG_TRIAL]): run for run in found}
     assert len(by_trial) == len(found)
     return by_trial

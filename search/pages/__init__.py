@@ -1,0 +1,1 @@
+"""What people read in MLflow besides numbers: a trial's description, and the page of a sweep."""
