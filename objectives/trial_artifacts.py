@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from objectives.evaluation.history import History
-from objectives.evaluation.metrics import confusion_matrix
+from objectives.evaluation.metrics import confidence_bins, confusion_matrix
 from objectives.evaluation.pictures import (
     draw_confusion,
     draw_curves,
     draw_policy_gallery,
     draw_worst_mistakes,
 )
+from objectives.evaluation.reliability_picture import draw_reliability
 from objectives.records import FloatArray
 from objectives.trial_inputs import TrialInputs
 from objectives.views.keys import ViewKey
@@ -33,7 +34,7 @@ def write_artifacts(
         shifted: The same under the shift, if there was one.
 
     Returns:
-        The files: ``curves.json`` and four pictures.
+        The files: ``curves.json`` and five pictures.
 
     Raises:
         DiskFullError: If the disk is full.
@@ -61,6 +62,10 @@ def _write_all(
         ),
         draw_curves(history.curves(), folder / "learning_curves.png"),
         draw_confusion(matrices, names, folder / "confusion_matrix.png"),
+        draw_reliability(
+            {name: confidence_bins(inputs.labels, p) for name, p in views.items()},
+            folder / "reliability.png",
+        ),
         _write_gallery(inputs, folder / "policy_gallery.jpg"),
         draw_worst_mistakes(
             images,

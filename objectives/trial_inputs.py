@@ -178,6 +178,11 @@ class TrialInputs:
             None if shifted is None else self.views.stored(shifted).images
         )
 
+    def kept_validation_images(self) -> tuple[ImageArray | None, ImageArray | None]:
+        """Give the same, but None of a view that is not kept."""
+        clean, shifted = self._validation_keys()
+        return self.views.kept(clean), None if shifted is None else self.views.kept(shifted)
+
     def gallery_keys(self) -> tuple[ViewKey, ...]:
         """Name the views that a gallery of the policy shows: some of each path."""
         n_paths = len(parse_policy(self.params.policy).paths)

@@ -21,6 +21,7 @@ PLACEHOLDERS = {
     "how": "`made`, `reused` or `streamed`",
     "metric": "a name that MLflow or your own objective gives",
     "artifact": "a name of the list",
+    "image": "group, name, step and time, as MLflow names logged images",
     "path": "where your own objective put the file",
     "whose": "`holdout` (the challenger's) or `champion`",
     "trial": "the number of a trial",

@@ -56,6 +56,14 @@ class ArtifactSpec(Spec):
         return "" if folder == "." else folder
 
 
+@dataclass(frozen=True, kw_only=True)
+class PictureSpec(ArtifactSpec):
+    """A picture, which MLflow's UI shows among the charts of the run as well."""
+
+    label: str
+    """What it is called there."""
+
+
 @dataclass(frozen=True)
 class RunDescription:
     """All that runs of one kind may hold."""

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlruns_config.description.specs import FINETUNED, ArtifactSpec, ParamSpec, RunDescription
+from mlruns_config.description.specs import (
+    FINETUNED,
+    ArtifactSpec,
+    ParamSpec,
+    PictureSpec,
+    RunDescription,
+)
 from mlruns_config.description.trial_metrics import BUILT_IN, TRIAL_METRICS, WHEN_COMPLETE
 from mlruns_config.description.trial_tags import TRIAL_TAGS
 
@@ -40,18 +46,63 @@ SWEEP_PARAM = ParamSpec(
     "`data.path` stands in the run's data set.",
 )
 
+BEST_HEADS = "the best when its heads ended, a pretrained network, built-in objective"
+PICTURES_GROUP = "at a glance"
+"""Where MLflow's UI shows pictures: before the groups of metrics, which it sorts."""
+
 OOF = ArtifactSpec(
     "predictions/oof.npz",
     "Out-of-fold probabilities: `rows`, `fold_of`, `labels`, `class_names`, `clean`, `shifted`.",
     WHEN_COMPLETE,
 )
+PICTURES = (
+    PictureSpec("learning_curves.png", "The same as a picture.", BUILT_IN, label="learning curves"),
+    PictureSpec(
+        "confusion_matrix.png",
+        "True classes by predicted ones.",
+        BUILT_IN,
+        label="confusion matrix",
+    ),
+    PictureSpec(
+        "reliability.png",
+        "How often answers of each confidence are right.",
+        BUILT_IN,
+        label="reliability",
+    ),
+    PictureSpec(
+        "policy_gallery.jpg",
+        "Some images as the augmentation shows them.",
+        BUILT_IN,
+        label="policy gallery",
+    ),
+    PictureSpec(
+        "worst_mistakes.jpg", "The surest wrong answers.", BUILT_IN, label="worst mistakes"
+    ),
+)
+SEEN = (
+    PictureSpec(
+        "seen_clean.jpg",
+        "The surest wrong answers, and the places that spoke for them (Grad-CAM).",
+        BEST_HEADS,
+        label="what it saw - clean",
+    ),
+    PictureSpec(
+        "seen_shifted.jpg",
+        "The same under the shift.",
+        f"{BEST_HEADS}, and that view is kept",
+        label="what it saw - shifted",
+    ),
+)
 TRIAL_ARTIFACTS = (
     OOF,
     ArtifactSpec("curves.json", "Every curve by epoch and fold, confusion matrices.", BUILT_IN),
-    ArtifactSpec("learning_curves.png", "The same as a picture.", BUILT_IN),
-    ArtifactSpec("confusion_matrix.png", "True classes by predicted ones.", BUILT_IN),
-    ArtifactSpec("policy_gallery.jpg", "Some images as the augmentation shows them.", BUILT_IN),
-    ArtifactSpec("worst_mistakes.jpg", "The surest wrong answers.", BUILT_IN),
+    *PICTURES,
+)
+IMAGES = ArtifactSpec(
+    "images/{image}",
+    "These pictures once more, full and small, as MLflow's UI shows them among the charts of the "
+    "run: step 0 is of the first phase, step 1 of fine-tuning.",
+    BUILT_IN,
 )
 FOLD_HEADS = ArtifactSpec(
     "fold_heads.npz",
@@ -76,7 +127,15 @@ TRIAL = RunDescription(
     params=(*TRIAL_PARAMS, *FINETUNE_PARAMS, SWEEP_PARAM),
     tags=TRIAL_TAGS,
     metrics=TRIAL_METRICS,
-    artifacts=(*TRIAL_ARTIFACTS, FOLD_HEADS, FINETUNE_PREDICTIONS, FINETUNE_ARTIFACT, OWN_ARTIFACT),
+    artifacts=(
+        *TRIAL_ARTIFACTS,
+        *SEEN,
+        IMAGES,
+        FOLD_HEADS,
+        FINETUNE_PREDICTIONS,
+        FINETUNE_ARTIFACT,
+        OWN_ARTIFACT,
+    ),
 )
 
 
@@ -93,3 +152,13 @@ def sweep_params(file: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         # The path is in the data set's input, and differs between machines.
         if (section, key) != ("data", "path")
     }
+
+
+def picture_name(file: str) -> str | None:
+    """Say what the UI calls a picture of a trial; None of a file that is none of them.
+
+    Args:
+        file: Its name, without folders.
+    """
+    labels = {spec.file: spec.label for spec in (*PICTURES, *SEEN)}
+    return f"{PICTURES_GROUP}/{labels[file]}" if file in labels else None

@@ -59,6 +59,11 @@ TRIAL_TAGS = (
         "MLflow's own, the description: what the trial tried, found, shared and cost, its rank "
         "when it ended, and the commands that show, replay and promote it.",
     ),
+    TagSpec(
+        names.TAG_IMAGES,
+        "MLflow's own: that there are pictures to show among the charts.",
+        "complete or pruned, built-in objective",
+    ),
     *SOURCE_TAGS,
 )
 

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from mlruns_config.client import connect
 from mlruns_config.dataset import DatasetInfo
 from mlruns_config.failures import SENDING_ERRORS, Failure, judge
+from mlruns_config.names import TAG_IMAGES
 from mlruns_config.outbox.batches import batches, metric_entities, param_entities, tag_entities
 from mlruns_config.outbox.messages import Message, RunReference, merged
+from mlruns_config.outbox.pictures import FOLDER, picture_files
 from mlruns_config.outbox.rejected import set_aside
 from mlruns_config.outbox.runs import RunFinder
 from mlruns_config.settings import TrackingSettings
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Param, Run
 
 _logger = logging.getLogger(__name__)
+_FILES = ("artifact", "picture")
 
 
 class Delivery:
@@ -81,10 +84,10 @@ class Delivery:
         run, kind = group[0].run, group[0].kind
         if kind == "metrics":
             self._send_metrics(run, group)
-        elif kind == "artifact":
+        elif kind in _FILES:
             is_held = self._runs.is_held(run)
             for message in group:
-                send = partial(self._send_artifact, message, is_held=is_held)
+                send = partial(self._send_file, message, is_held=is_held)
                 self._guarded(run, kind, message, send)
         else:
             with self._runs.holding(run) as found:
@@ -116,17 +119,27 @@ class Delivery:
         info = DatasetInfo(**{**message.body, "classes": tuple(message.body["classes"])})
         self._client.log_inputs(self._runs.run_id(message.run), [info.to_input()])
 
-    def _send_artifact(self, message: Message, *, is_held: bool) -> None:
+    def _send_file(self, message: Message, *, is_held: bool) -> None:
         copy = self._spool_folder / message.body["file"]
         if not copy.exists():
             return  # It was sent before a crash: the copy goes when MLflow has it.
-        if is_held:
+        if not is_held:
+            self._log_left_out(message.run, message.kind)
+        elif message.kind == "picture":
+            self._log_picture(message, copy)
+        else:
             run_id = self._runs.run_id(message.run)
             self._client.log_artifact(run_id, copy, message.body["folder"] or None)
-        else:
-            self._log_left_out(message.run, message.kind)
         copy.unlink()
         copy.parent.rmdir()
+
+    def _log_picture(self, message: Message, copy: Path) -> None:
+        run_id = self._runs.run_id(message.run)
+        with picture_files(copy, message) as files:
+            for file in files:
+                self._client.log_artifact(run_id, file, FOLDER)
+        # The UI looks for pictures only in runs that have this.
+        self._client.set_tag(run_id, TAG_IMAGES, "True")
 
     def _log_left_out(self, run: RunReference, kind: str) -> None:
         _logger.info(
@@ -177,7 +190,7 @@ class Delivery:
 
 
 def _run_and_way(group: list[Message]) -> tuple[RunReference, bool]:
-    return group[0].run, group[0].kind == "artifact"
+    return group[0].run, group[0].kind in _FILES
 
 
 def _new_params(found: "Run", params: "list[Param]") -> "list[Param]":

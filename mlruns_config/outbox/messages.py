@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Kind = Literal["open", "params", "tags", "metrics", "dataset", "artifact", "finish"]
+Kind = Literal["open", "params", "tags", "metrics", "dataset", "artifact", "picture", "finish"]
 Phase = Literal["head", "finetune"]
 
 

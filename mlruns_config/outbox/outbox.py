@@ -174,6 +174,23 @@ class RunSpool:
         place = PurePosixPath(folder)
         if place.is_absolute() or ".." in place.parts:
             raise ValueError(f"an artifact's folder lies inside its run, got {folder!r}")
+        self._keep("artifact", path, {"folder": folder}, time_ms=None)
+
+    def picture(self, path: Path, name: str, *, step: int, time_ms: int) -> None:
+        """Show a picture among the run's charts, beside the file that :meth:`artifact` keeps.
+
+        Args:
+            path: As for an artifact; it is turned into what the UI shows when it is sent.
+            name: What people read; what is before a slash groups pictures. Letters, digits,
+                spaces and ``_ - . /``.
+            step: Where it stands among pictures of that name.
+            time_ms: With the same time, sending again adds nothing.
+        """
+        self._keep("picture", path, {"name": name, "step": step}, time_ms=time_ms)
+
+    def _keep(
+        self, kind: Kind, path: Path, body: Mapping[str, Any], *, time_ms: int | None
+    ) -> None:
         try:
             source = path.open("rb")
         except OSError as error:
@@ -182,7 +199,7 @@ class RunSpool:
         with source:
             kept = self._journal.keep_file(source, path.name)
         try:
-            self.write("artifact", {"file": kept, "folder": folder}, durable=True)
+            self.write(kind, {"file": kept, **body}, durable=True, time_ms=time_ms)
         except UnavailableError:
             self._journal.drop_file(kept)
             raise

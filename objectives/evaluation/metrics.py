@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +45,43 @@ def log_loss(labels: LabelArray, probabilities: Probabilities) -> float:
     return float(-np.mean(np.log(np.clip(true, SMALLEST_PROBABILITY, 1.0))))
 
 
+N_BINS = 15
+"""Of equal width, over the confidence."""
+
+
+@dataclass(frozen=True)
+class ConfidenceBins:
+    """Predictions by how sure the model was; each array has one entry a bin."""
+
+    counts: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
+    """Sum of the confidences."""
+    right: npt.NDArray[np.float64]
+    """How many of them are right."""
+
+
+def confidence_bins(
+    labels: LabelArray, probabilities: Probabilities, *, n_bins: int = N_BINS
+) -> ConfidenceBins:
+    """Sort predictions by their confidence.
+
+    Args:
+        labels: Class numbers, shape ``(rows,)``.
+        probabilities: Shape ``(rows, classes)``.
+        n_bins: Bins of equal width over the confidence.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bins = _bin_of(confidence, n_bins)
+    return ConfidenceBins(
+        np.bincount(bins, minlength=n_bins),
+        np.bincount(bins, weights=confidence, minlength=n_bins),
+        np.bincount(bins, weights=right.astype(np.float64), minlength=n_bins),
+    )
+
+
 def calibration_error(
-    labels: LabelArray, probabilities: Probabilities, *, n_bins: int = 15
+    labels: LabelArray, probabilities: Probabilities, *, n_bins: int = N_BINS
 ) -> float:
     """Give the expected calibration error: how far confidence is from accuracy, on average.
 
@@ -61,9 +97,12 @@ def calibration_error(
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=n_bins)
+    gaps = np.bincount(_bin_of(confidence, n_bins), weights=right - confidence, minlength=n_bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def _bin_of(confidence: npt.NDArray[np.float64], n_bins: int) -> npt.NDArray[np.int64]:
+    return np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
 
 
 def confusion_matrix(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
+from objectives.evaluation.mistakes import worst_mistakes
 from objectives.records import FloatArray, ImageArray, LabelArray, RowArray
 
 COLOURS = {"clean": "#1f6feb", "shifted": "#d1551b", "loss": "#57606a"}
@@ -18,6 +19,7 @@ TILE_PX = 112
 CAPTION_PX = 26
 N_MISTAKES = 24
 N_COLUMNS = 8
+LETTERS = 19
 COMPRESSION = 1
 JPEG_QUALITY = 92
 N_TICKS = 5
@@ -120,7 +122,7 @@ def _write_upwards(sheet: Image.Image, text: str, middle_px: int, top_px: int) -
 
 def draw_policy_gallery(rows_of_images: Sequence[ImageArray], path: Path) -> Path:
     """Draw what the policy does to real images: the originals on top, one view a row below."""
-    rows = [np.concatenate([_tile(image) for image in row], axis=1) for row in rows_of_images]
+    rows = [np.concatenate([tile(image) for image in row], axis=1) for row in rows_of_images]
     Image.fromarray(np.concatenate(rows, axis=0)).save(path, quality=JPEG_QUALITY)
     return path
 
@@ -135,26 +137,34 @@ def draw_worst_mistakes(
 ) -> Path:
     """Draw the images that the model is most surely wrong about, with row, truth and prediction."""
     predicted = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != labels)
-    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:N_MISTAKES]
+    worst = worst_mistakes(labels, probabilities)[:N_MISTAKES]
     n_rows = max(1, -(-len(worst) // N_COLUMNS))
     height = TILE_PX + CAPTION_PX
     sheet = Image.new("RGB", (N_COLUMNS * TILE_PX, n_rows * height), "white")
     pen = ImageDraw.Draw(sheet)
     for place, position in enumerate(worst):
         x, y = (place % N_COLUMNS) * TILE_PX, (place // N_COLUMNS) * height
-        sheet.paste(Image.fromarray(_tile(images[rows[position]])), (x, y))
-        sure = probabilities[position, predicted[position]]
-        pen.text((x + 2, y + TILE_PX), f"is {class_names[labels[position]]}"[:19], fill="black")
-        guess = f"{sure:.0%} {class_names[predicted[position]]}"[:19]
-        pen.text((x + 2, y + TILE_PX + 12), guess, fill="#cf222e")
+        sheet.paste(Image.fromarray(tile(images[rows[position]])), (x, y))
+        sure = float(probabilities[position, predicted[position]])
+        names = class_names[labels[position]], class_names[predicted[position]]
+        write_mistake(pen, (x + 2, y + TILE_PX), *names, sure, LETTERS)
     if not len(worst):
         pen.text((8, 8), "no mistakes", fill="black")
     sheet.save(path, quality=JPEG_QUALITY)
     return path
 
 
-def _tile(image: ImageArray) -> ImageArray:
+def write_mistake(
+    pen: ImageDraw.ImageDraw, at: tuple[int, int], truth: str, guess: str, sure: float, letters: int
+) -> None:
+    """Write two lines: what an image is, and what it was taken for, how surely."""
+    x, y = at
+    pen.text((x, y), f"is {truth}"[:letters], fill="black")
+    pen.text((x, y + 12), f"{sure:.0%} {guess}"[:letters], fill="#cf222e")
+
+
+def tile(image: ImageArray) -> ImageArray:
+    """Bring an image to the size in which it is shown."""
     size = (TILE_PX, TILE_PX)
     resized = Image.fromarray(np.asarray(image)).resize(size, Image.Resampling.BICUBIC)
     return np.asarray(resized)

@@ -37,7 +37,7 @@ FUNCTION_BATCH = 64
 
 
 @lru_cache(maxsize=4)
-def _frozen_backbone(name: str, weights: str, image_px: int) -> keras.Model:
+def frozen_backbone(name: str, weights: str, image_px: int) -> keras.Model:
     """Build a backbone that no one trains: one serves whatever is read of it."""
     network = build_backbone(name, weights, image_px)
     network.trainable = False
@@ -102,7 +102,7 @@ class FeatureExtractor:
             cut: The operation whose output is taken, as a position in the backbone's
                 ``operations``; None takes all taps, averaged.
         """
-        self._build = partial(_frozen_backbone, backbone, weights, image_px)
+        self._build = partial(frozen_backbone, backbone, weights, image_px)
         self._features: FeaturesName = features
         self._cut = cut
         self.key: Mapping[str, str | int] = {

@@ -174,6 +174,13 @@ class Views:
         self.counts.views_reused += 1 - len(made)
         return View(arrays["images"], arrays["labels"])
 
+    def kept(self, key: ViewKey) -> ImageArray | None:
+        """Give the images of a view as far as that costs nothing: None if they would be made."""
+        if key.policy == IDENTITY:
+            return cast(ImageArray, BaseRows(self._base))
+        arrays = self._store.peek(key.as_dict())
+        return None if arrays is None else arrays["images"]
+
     def first_images(self, key: ViewKey, count: int) -> ImageArray:
         """Give the first images of a view, making no more of it than needed."""
         if key.policy == IDENTITY:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -103,7 +104,8 @@ def _open(link: str) -> None:
     from search.settings import has_screen
 
     if has_screen():
-        webbrowser.open(link)
+        # A name and a hidden password would be taken for true ones: the browser asks by itself.
+        webbrowser.open(re.sub(r"//[^/@]*@", "//", link))
 
 
 def port_to_use(host: str, wanted: int | None) -> int:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from mlruns_config.description.sweep import is_sweep_run
 from mlruns_config.outbox.outbox import drain
 from mlruns_config.outbox.waiting import WaitingSpool, waiting_spools
 from mlruns_config.sweep_runs import FoundRun, SweepRuns, open_sweep_runs
@@ -86,7 +87,11 @@ def _compared(case: Case, runs: SweepRuns, resting: Sequence[TrialPhases]) -> It
         )
         return
     by_trial: dict[int, list[FoundRun]] = defaultdict(list)
-    for run in runs.all():
+    everything = runs.all()
+    # Two machines may have made one at the same moment; whoever writes it takes the first by id.
+    pages = sorted((r for r in everything if is_sweep_run(r.tags)), key=lambda run: run.run_id)
+    yield from _surplus(case, runs, pages[1:], "the sweep has another page")
+    for run in everything:
         sweep_id, _, number = run.key.partition("/")
         if sweep_id == case.stored.row.id and number.isdecimal():
             by_trial[int(number)].append(run)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlruns_config.description.trial import FINETUNE_ARTIFACT, sweep_params
+from mlruns_config.description.trial import FINETUNE_ARTIFACT, picture_name, sweep_params
 from mlruns_config.description.trial_metrics import phase_metrics, trial_metrics
 from mlruns_config.description.trial_tags import (
     begun_tags,
@@ -128,7 +128,7 @@ class RunRecord:
         is_better = not is_head and TrialPhases(head, ended).shown is ended
         if ended.score is not None and (is_head or ended.state == "done"):
             self._log_found(ended, end_ms, is_shown=is_head or is_better)
-            self._log_files(folder, "" if is_head else FINETUNE_ARTIFACT.folder)
+            self._log_files(folder, "" if is_head else FINETUNE_ARTIFACT.folder, end_ms)
         state = "complete" if ended.state == "done" else ended.state
         stage = None if ended.score is None else stage_of(ended)
         self.run.tags(
@@ -156,10 +156,14 @@ class RunRecord:
         place = self.opened.slots.place_of(record.score or 0.0) if is_placed else None
         self.run.tags(note_tags(trial_note(self.opened.row.name, record, place)))
 
-    def _log_files(self, folder: Path, place: str) -> None:
+    def _log_files(self, folder: Path, place: str, end_ms: int) -> None:
+        step = 0 if self.slot.phase == "head" else 1
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             inside = PurePosixPath(place, path.parent.relative_to(folder).as_posix())
             self.run.artifact(path, "" if inside == PurePosixPath() else str(inside))
+            name = picture_name(path.name) if path.parent == folder else None
+            if name is not None:
+                self.run.picture(path, name, step=step, time_ms=end_ms)
 
     def wait(self) -> None:
         """Log that the trial was given back, and waits for a worker."""

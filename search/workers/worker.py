@@ -28,6 +28,7 @@ from search.workers.dead_workers import free_dead_workers
 from search.workers.device import Device
 from search.workers.disk_room import wait_for_room
 from search.workers.doing import Doing
+from search.workers.explaining import explain_best
 from search.workers.heartbeat import heartbeat
 from search.workers.liveness import Liveness
 from search.workers.memory import MemoryGrowth
@@ -304,7 +305,11 @@ class Worker:
                 raise
             _logger.exception("trial %d failed in phase %s", slot.trial, slot.phase)
             return "failed", {"reason": reason_of(error)}
-        return outcome_of(self._opened, slot, result, reporter)
+        state, outcome = outcome_of(self._opened, slot, result, reporter)
+        is_best = "interval" in outcome["detail"]
+        if is_best and slot.phase == "head":
+            explain_best(self._opened.file, params, context, result)
+        return state, outcome
 
     def _reporter(self, slot: Slot, trial: Trial, run: RunSpool) -> TrialReporter:
         return TrialReporter(

@@ -11,7 +11,7 @@ import pytest
 
 from mlruns_config.client import connect, ensure_experiment
 from mlruns_config.server import BACKEND_VARIABLE, server_command, ui_command, ui_url
-from mlruns_config.settings import URI_VARIABLE, TrackingSettings
+from mlruns_config.settings import URI_VARIABLE, TrackingSettings, tracking_user
 from spaces.errors import InputError, UnavailableError
 from tests.mlruns_config.mlflow_server import free_port
 
@@ -241,3 +241,13 @@ def test_an_address_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(InputError, match="no text in UTF-8") as refusal:
         TrackingSettings.from_environment(Path("home"))
     assert "s3cret" not in str(refusal.value)
+
+
+def test_runs_are_those_of_the_account_at_the_server_else_of_whoever_runs_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    assert tracking_user() == "ann"
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", " ")
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert tracking_user() == "bob"

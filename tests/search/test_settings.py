@@ -1,11 +1,12 @@
 """What a machine sets by environment variables, and what is wrong with them."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from search.settings import RuntimeSettings
+from search.settings import RuntimeSettings, has_screen
 from search.storage_url import parse_storage_url
 from spaces.errors import InputError
 
@@ -111,3 +112,15 @@ def test_other_machines_get_what_their_workers_read_and_nothing_of_this_one(
     for name in ("PGPASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_ACCESS_KEY_ID", "KERAS_HOME"):
         assert given[name] == name.lower()
     assert not {"FOLDSWEEP_HOME", "CUDA_VISIBLE_DEVICES", "PATH", "HOME"} & set(given)
+
+
+def test_a_screen_is_one_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_screen()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert has_screen()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
+    assert not has_screen()

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
+from sklearn.calibration import calibration_curve
 
 from objectives.evaluation.metrics import (
     calibration_error,
+    confidence_bins,
     confusion_matrix,
     log_loss,
     score_predictions,
@@ -66,3 +68,15 @@ def test_the_summary_holds_every_class() -> None:
 def test_rows_of_the_confusion_matrix_are_the_true_classes() -> None:
     matrix = confusion_matrix(np.array([0, 0, 1]), np.array([[0.0, 1, 0]] * 3), 3)
     np.testing.assert_array_equal(matrix, [[0, 2, 0], [0, 1, 0], [0, 0, 0]])
+
+
+def test_bins_of_confidence_are_those_of_scikit_learns_curve() -> None:
+    labels, probabilities = _predictions()
+    right = probabilities.argmax(axis=1) == labels
+    bins = confidence_bins(labels, probabilities)
+    filled = bins.counts > 0
+    shares, confidences = calibration_curve(right, probabilities.max(axis=1), n_bins=15)
+    np.testing.assert_allclose(bins.right[filled] / bins.counts[filled], shares)
+    np.testing.assert_allclose(bins.confidence[filled] / bins.counts[filled], confidences)
+    gap = np.abs(bins.right - bins.confidence).sum() / len(labels)
+    assert calibration_error(labels, probabilities) == pytest.approx(gap)

@@ -65,6 +65,17 @@ def test_the_run_is_no_trial_for_anybody_and_is_deleted_with_the_sweep(home: Pat
     assert client.get_experiment_by_name("tiny") is None
 
 
+def test_of_two_pages_that_were_made_at_once_one_is_left(searched: KnownSweep) -> None:
+    publish(searched)
+    client = searched.client()
+    run = client.get_run(pages(searched)[0].run_id)
+    client.create_run(run.info.experiment_id, run.info.start_time, run.data.tags)
+    sweep = Sweep.open("tiny")
+    found = [finding for finding in sweep.doctor(fix=True).findings if "page" in finding.what]
+    assert [finding.mended for finding in found] == [True]
+    assert len(pages(searched)) == 1
+
+
 def test_a_later_launch_takes_the_run_over_and_has_it_running_again(searched: KnownSweep) -> None:
     publish(searched)
     stored = searched.stored

@@ -313,3 +313,17 @@ def test_what_was_said_of_a_trial_is_not_said_again(storage: Storage) -> None:
     book.mark_told(ended)
     book.note_spooled(ended, "done")
     assert book.unsaid() == []
+
+
+def test_the_place_of_a_score_counts_each_trial_once_by_its_better_phase(storage: Storage) -> None:
+    _, book = make_sweep(storage, trials=4)
+    assert book.place_of(0.5) == (0, 0)
+    for score in (0.2, 0.4, 0.6):
+        book.finish(claim(book), "done", score=score, goes_on=True)
+    book.finish(claim(book), "pruned", score=0.9)
+    assert book.place_of(0.4) == (1, 3)
+    tuned = book.claim_finetuning("c", lambda worthy, begun: max(worthy))
+    assert tuned is not None
+    book.finish(tuned, "done", score=0.7)
+    # Both phases of that trial are better.
+    assert [book.place_of(score) for score in (0.4, 0.65, 0.7)] == [(1, 3), (1, 3), (0, 3)]
