@@ -6,7 +6,7 @@ from urllib.parse import quote
 from mlruns_config.client import connect, explained
 from mlruns_config.description.run_list import experiment_tags, run_list_query
 from mlruns_config.description.sweep import SWEEP_PAGE, sweep_key
-from mlruns_config.names import TAG_KEY
+from mlruns_config.names import TAG_KEY, TAG_NOTE
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import InputError
 
@@ -56,7 +56,8 @@ def find_sweep_links(settings: TrackingSettings, sweep: str, sweep_id: str) -> S
                 "the sweep again to go on, or ask foldsweep doctor."
             )
         for tag, value in experiment_tags(sweep).items():
-            if found.tags.get(tag) != value:
+            is_of_people = tag == TAG_NOTE and tag in found.tags
+            if found.tags.get(tag) != value and not is_of_people:
                 client.set_experiment_tag(found.experiment_id, tag, value)
         query = f"tags.`{TAG_KEY}` = '{sweep_key(sweep_id)}'"
         pages = client.search_runs([found.experiment_id], query, max_results=1)

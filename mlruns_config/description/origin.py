@@ -45,16 +45,16 @@ class Origin:
     class_names: tuple[str, ...]
 
     def tags(self) -> dict[str, str]:
-        """Say it on a run or on a version of a model."""
+        """Say it on a run or on a version of a model, what people read first."""
         return {
             names.TAG_SWEEP: self.sweep,
-            names.TAG_SWEEP_ID: self.sweep_id,
             names.TAG_TRIAL: str(self.trial),
+            names.TAG_CLASS_NAMES: json.dumps(self.class_names),
+            names.TAG_IMAGE_PX: str(self.image_px),
+            names.TAG_SEED: str(self.seed),
+            names.TAG_SWEEP_ID: self.sweep_id,
             names.TAG_FINGERPRINT: self.fingerprint,
             names.TAG_FOLD_HASH: self.fold_hash,
-            names.TAG_SEED: str(self.seed),
-            names.TAG_IMAGE_PX: str(self.image_px),
-            names.TAG_CLASS_NAMES: json.dumps(self.class_names),
         }
 
 

@@ -194,6 +194,7 @@ EXPERIMENT_TAGS = (
         "MLflow's own: another saved view, *foldsweep: the sweep's page, promotions*, of the runs "
         "that are no trials.",
     ),
+    TagSpec(names.TAG_NOTE, "MLflow's own, the description: which views to look at."),
 )
 
 

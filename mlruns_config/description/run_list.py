@@ -69,6 +69,10 @@ def experiment_tags(sweep: str) -> dict[str, str]:
         names.TAG_EXPERIMENT_KIND: MODEL_DEVELOPMENT,
         names.TAG_RUN_LIST: _saved_view(TRIALS_VIEW, _trials()),
         names.TAG_PAGE_LIST: _saved_view(PAGES_VIEW, _pages()),
+        names.TAG_NOTE: (
+            f"A sweep of foldsweep. Two saved views show what matters: **{TRIALS_VIEW}** and "
+            f"**{PAGES_VIEW}**. `foldsweep ui {sweep}` opens the first of them."
+        ),
     }
 
 

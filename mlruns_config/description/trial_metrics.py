@@ -176,20 +176,27 @@ def phase_metrics(found: TrialNumbers, stage: Stage) -> dict[str, float]:
 def trial_metrics(found: TrialNumbers, *, seconds: float) -> dict[str, float]:
     """Name all that a trial found in the phase that its score comes from.
 
+    MLflow's UI lists metrics in the order in which they were first logged, so those that people
+    look for come first, and those of single classes last.
+
     Args:
         found: Its numbers.
         seconds: How long the attempt took.
     """
-    metrics = {SCORE.name: found.score, CLEAN.name: found.clean, SECONDS.name: seconds}
+    metrics = {SCORE.name: found.score, CLEAN.name: found.clean}
     if found.shifted is not None:
         metrics[SHIFTED.name] = found.shifted
-    for fold, score in enumerate(found.fold_scores):
-        metrics[FINAL_FOLD_SCORE.named(fold=fold)] = score
+    metrics[SECONDS.name] = seconds
     for view, summary in found.summaries.items():
         metrics |= dict(_view_metrics(view, summary))
-    metrics |= dict(_sharing_metrics(found.sharing))
+    for fold, score in enumerate(found.fold_scores):
+        metrics[FINAL_FOLD_SCORE.named(fold=fold)] = score
     labels = metric_labels(found.metrics)
-    return metrics | {OWN.named(metric=labels[name]): n for name, n in found.metrics.items()}
+    metrics |= {OWN.named(metric=labels[name]): n for name, n in found.metrics.items()}
+    metrics |= dict(_sharing_metrics(found.sharing))
+    for view, summary in found.summaries.items():
+        metrics |= dict(_class_metrics(view, summary))
+    return metrics
 
 
 def _view_metrics(view: View, summary: ViewNumbers) -> Iterator[tuple[str, float]]:
@@ -198,6 +205,9 @@ def _view_metrics(view: View, summary: ViewNumbers) -> Iterator[tuple[str, float
     yield MACRO_F1.named(view=view), summary.macro_f1
     yield LOG_LOSS.named(view=view), summary.log_loss
     yield CALIBRATION_ERROR.named(view=view), summary.calibration_error
+
+
+def _class_metrics(view: View, summary: ViewNumbers) -> Iterator[tuple[str, float]]:
     labels = metric_labels(summary.classes)
     for name, numbers in summary.classes.items():
         parts = {"view": view, "class": labels[name]}

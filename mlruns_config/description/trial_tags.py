@@ -82,10 +82,10 @@ def begun_tags(
     tags = {
         **origin.tags(),
         **source_tags(origin.sweep, user),
-        names.TAG_VERSIONS: json.dumps(dict(versions)),
         names.TAG_DEVICE: device,
         names.TAG_WORKER: worker,
         names.TAG_PAIR: " ".join(pair),
+        names.TAG_VERSIONS: json.dumps(dict(versions)),
     }
     if commit is not None:
         tags[names.TAG_GIT_COMMIT] = commit

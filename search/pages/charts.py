@@ -43,16 +43,20 @@ class Chart:
     """Plotly's JSON, without a character that ends a script."""
 
 
-def charts(facts: SweepFacts) -> Iterator[Chart]:
+def charts(facts: SweepFacts) -> list[Chart]:
     """Draw what there is to see of a sweep in which some trials are done."""
     with warnings.catch_warnings():
         # Optuna calls some of its plots experimental, and says when importances are equal.
         warnings.simplefilter("ignore")
-        yield _history(facts)
-        yield from _parameters(facts)
-        if any(trial.shifted is not None for trial in facts.ranked):
-            yield _clean_against_shifted(facts)
-        yield _timeline(facts)
+        return list(_charts(facts))
+
+
+def _charts(facts: SweepFacts) -> Iterator[Chart]:
+    yield _history(facts)
+    yield from _parameters(facts)
+    if any(trial.shifted is not None for trial in facts.ranked):
+        yield _clean_against_shifted(facts)
+    yield _timeline(facts)
 
 
 @cache

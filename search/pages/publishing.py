@@ -15,6 +15,7 @@ from search.pages.sweep_page import sweep_page
 from search.storage.records import WorkerRow
 from search.stored_sweep import StoredSweep
 from search.workers.liveness import has_ended
+from spaces.files import replacing
 
 FIRST_AFTER_S = 60.0
 EVERY_S = 300.0
@@ -82,7 +83,7 @@ def publish_page(stored: StoredSweep, outbox: Outbox) -> None:
         outbox: Of this process.
 
     Raises:
-        UnavailableError: If the storage does not answer, or the spool cannot be written.
+        UnavailableError: If the storage does not answer, or the disk is full.
     """
     facts = read_facts(stored)
     if facts is None:
@@ -102,7 +103,8 @@ def publish_page(stored: StoredSweep, outbox: Outbox) -> None:
     run.metrics(sweep_metrics(best=best, ended=facts.ended, hours=facts.hours), step=facts.ended)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / SWEEP_PAGE.file
-        page.write_text(sweep_page(facts), encoding="utf-8")
+        with replacing(page) as file:
+            file.write(sweep_page(facts).encode())
         run.artifact(page)
     if state not in ("running", "stopping"):
         run.finish("FINISHED")

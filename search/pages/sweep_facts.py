@@ -79,20 +79,21 @@ class SweepFacts:
     @property
     def stage_s(self) -> Mapping[str, float]:
         """Seconds in each stage, over all trials."""
-        total: Counter[str] = Counter()
+        total: dict[str, float] = {}
         for trial in self.trials:
-            total.update(dict(trial.stage_s))
+            for stage, seconds in trial.stage_s.items():
+                total[stage] = total.get(stage, 0.0) + seconds
         return total
 
     @property
     def reasons(self) -> Sequence[tuple[str, str, int]]:
         """Why phases were stopped or failed: state, reason, how many; the most frequent first."""
         found = Counter(
-            (slot.state, slot.reason)
+            (str(slot.state), slot.reason or "no reason was noted")
             for slot in self.slots
-            if slot.state in ("pruned", "failed") and slot.reason
+            if slot.state in ("pruned", "failed")
         )
-        return [(state, reason, count) for (state, reason), count in found.most_common()]
+        return [(*why, count) for why, count in found.most_common()]
 
 
 def read_facts(stored: StoredSweep) -> SweepFacts | None:

@@ -78,7 +78,7 @@ def _drawn(facts: SweepFacts) -> tuple[Sequence["Chart"], str]:
     # Plotly takes a second to load.
     from search.pages.charts import charts, packed_plotly
 
-    return list(charts(facts)), packed_plotly()
+    return charts(facts), packed_plotly()
 
 
 def _template() -> Template:

@@ -143,11 +143,9 @@ class RunRecord:
 
     def _log_found(self, ended: Slot, end_ms: int, *, is_shown: bool) -> None:
         found = TrialFindings.of(ended)
-        numbers = phase_metrics(found, stage_of(ended))
-        if is_shown:
-            seconds = (ended.ended_at or 0.0) - (ended.claimed_at or 0.0)
-            numbers |= trial_metrics(found, seconds=seconds)
-        self.run.metrics(numbers, time_ms=end_ms)
+        seconds = (ended.ended_at or 0.0) - (ended.claimed_at or 0.0)
+        shown = trial_metrics(found, seconds=seconds) if is_shown else {}
+        self.run.metrics(shown | phase_metrics(found, stage_of(ended)), time_ms=end_ms)
 
     def _describe(self, trial: TrialPhases) -> None:
         """Write what people read first; a trial that is done has a place among the others."""

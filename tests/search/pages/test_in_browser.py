@@ -118,8 +118,9 @@ def test_the_prepared_list_has_its_columns_in_order_and_the_best_first(
 def test_the_charts_that_matter_come_first(browser: Any, shown: Shown) -> None:
     browser.get(shown.links.charts)
     wait_for(lambda: script(browser, "return document.querySelectorAll('.js-plotly-plot').length"))
-    text = wait_for(lambda: "The sweep at a glance" in visible_text(browser) and visible_text)
-    assert text(browser).index("The sweep at a glance") < text(browser).index("Model metrics")
+    wait_for(lambda: "The sweep at a glance" in visible_text(browser))
+    text = visible_text(browser)
+    assert text.index("The sweep at a glance") < text.index("Model metrics")
     assert errors(browser) == []
 
 

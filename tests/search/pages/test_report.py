@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlruns_config.names import TAG_RUN_LIST
+from mlruns_config.names import TAG_NOTE, TAG_RUN_LIST
 from search.sweep import Sweep
 from spaces.errors import InputError
 from tests.search.cli.conftest import Run, run
@@ -65,7 +65,13 @@ def test_links_lead_to_the_list_the_charts_and_the_page_once_it_is_written(
     assert links.runs == f"{place}?viewStateShareKey=foldsweep"
     assert links.charts == f"{links.runs}&compareRunsMode=CHART"
     assert links.page is None
-    assert TAG_RUN_LIST in client.get_experiment(experiment.experiment_id).tags
+    tags = client.get_experiment(experiment.experiment_id).tags
+    assert TAG_RUN_LIST in tags
+    assert "foldsweep ui tiny" in tags[TAG_NOTE]
+    # What a person writes there stays.
+    client.set_experiment_tag(experiment.experiment_id, TAG_NOTE, "mine")
+    sweep.links()
+    assert client.get_experiment(experiment.experiment_id).tags[TAG_NOTE] == "mine"
     sweep.report(Path("page.html"), log=True)
     page = sweep.links().at("http://localhost:5000/").page
     assert page is not None
