@@ -1,10 +1,14 @@
 """Where a sweep is to be seen in MLflow's UI: its list of trials, their charts, its own page."""
 
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from mlruns_config.client import connect, explained
-from mlruns_config.description.run_list import experiment_tags, run_list_query
+from mlruns_config.description.run_list import (
+    IN_TRAINING_VIEW,
+    experiment_tags,
+    run_list_query,
+)
 from mlruns_config.description.sweep import SWEEP_PAGE, sweep_key
 from mlruns_config.names import TAG_KEY, TAG_NOTE
 from mlruns_config.settings import TrackingSettings
@@ -64,7 +68,10 @@ def find_sweep_links(settings: TrackingSettings, sweep: str, sweep_id: str) -> S
     except MlflowException as error:
         raise explained(error, settings) from None
     place = f"/#/experiments/{found.experiment_id}/runs"
-    page = f"{place}/{pages[0].info.run_id}/artifacts/{quote(SWEEP_PAGE.name)}" if pages else None
+    page = None
+    if pages:
+        file = f"{pages[0].info.run_id}/artifacts/{SWEEP_PAGE.name}"
+        page = f"{place}/{file}?{urlencode(IN_TRAINING_VIEW)}"
     return SweepLinks(
         runs=f"{place}?{run_list_query()}",
         charts=f"{place}?{run_list_query(charts=True)}",

@@ -15,6 +15,8 @@ from mlruns_config.description.trial_metrics import CLEAN, SCORE, SHIFTED
 
 MODEL_DEVELOPMENT = "custom_model_development"
 """MLflow's word for experiments that train models; others open in the view for language models."""
+IN_TRAINING_VIEW = {"workflowType": "machine_learning"}
+"""The UI's other view, for language models, is its first."""
 TRIALS_VIEW = "foldsweep: trials by score"
 PAGES_VIEW = "foldsweep: the sweep's page, promotions"
 
@@ -88,7 +90,16 @@ def run_list_query(*, charts: bool = False) -> str:
         charts: Open the charts instead of the table.
     """
     mode = {"compareRunsMode": "CHART"} if charts else {}
-    return urlencode({"viewStateShareKey": names.RUN_LIST_KEY, **mode})
+    return urlencode({"viewStateShareKey": names.RUN_LIST_KEY, **mode, **IN_TRAINING_VIEW})
+
+
+def experiments_link(url: str) -> str:
+    """Give the link to the list of all experiments, and so of all sweeps.
+
+    Args:
+        url: Of the UI, such as ``http://127.0.0.1:5000``.
+    """
+    return f"{url.rstrip('/')}/#/experiments?{urlencode(IN_TRAINING_VIEW)}"
 
 
 def _pages() -> Mapping[str, Any]:

@@ -78,9 +78,12 @@ def _links(sweep: str) -> "SweepLinks":
 
 def _say(url: str, links: "SweepLinks | None") -> str:
     """Print where to look; gives the first of the links."""
+    from mlruns_config.description.run_list import experiments_link
+
     if links is None:
-        click.echo(url)
-        return url
+        link = experiments_link(url)
+        click.echo(link)
+        return link
     shown = links.at(url)
     click.echo(shown.runs)
     click.echo(f"its charts: {shown.charts}", err=True)

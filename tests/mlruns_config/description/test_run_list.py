@@ -81,7 +81,10 @@ def test_kinds_of_charts_and_experiments_and_the_links_parameters_are_the_uis_ow
     assert f'="{MODEL_DEVELOPMENT}"' in code
     assert f'"{TAG_EXPERIMENT_KIND}"' in code
     assert '"viewStateShareKey"' in code
-    assert run_list_query() == "viewStateShareKey=foldsweep"
+    query = "viewStateShareKey=foldsweep&workflowType=machine_learning"
+    assert run_list_query() == query
+    assert '.get("workflowType")' in code
+    assert '="machine_learning"' in code
     assert TAG_RUN_LIST.removesuffix("foldsweep") == "mlflow.sharedViewState."
     assert '"mlflow.sharedViewState."' in code
 

@@ -62,8 +62,10 @@ def test_links_lead_to_the_list_the_charts_and_the_page_once_it_is_written(
     assert TAG_RUN_LIST not in experiment.tags
     links = sweep.links()
     place = f"/#/experiments/{experiment.experiment_id}/runs"
-    assert links.runs == f"{place}?viewStateShareKey=foldsweep"
-    assert links.charts == f"{links.runs}&compareRunsMode=CHART"
+    training = "workflowType=machine_learning"
+    assert links.runs == f"{place}?viewStateShareKey=foldsweep&{training}"
+    charts = f"{place}?viewStateShareKey=foldsweep&compareRunsMode=CHART&{training}"
+    assert links.charts == charts
     assert links.page is None
     tags = client.get_experiment(experiment.experiment_id).tags
     assert TAG_RUN_LIST in tags
@@ -76,7 +78,7 @@ def test_links_lead_to_the_list_the_charts_and_the_page_once_it_is_written(
     page = sweep.links().at("http://localhost:5000/").page
     assert page is not None
     (run_id,) = [found.run_id for found in searched.runs()]
-    assert page == f"http://localhost:5000{place}/{run_id}/artifacts/sweep.html"
+    assert page == f"http://localhost:5000{place}/{run_id}/artifacts/sweep.html?{training}"
 
 
 def test_a_sweep_whose_experiment_is_gone_has_no_links(searched: KnownSweep) -> None:
