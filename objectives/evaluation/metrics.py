@@ -75,8 +75,8 @@ def confidence_bins(
     bins = _bin_of(confidence, n_bins)
     return ConfidenceBins(
         np.bincount(bins, minlength=n_bins),
-        np.bincount(bins, weights=confidence, minlength=n_bins),
-        np.bincount(bins, weights=right.astype(np.float64), minlength=n_bins),
+        np.bincount(bins, weights=confidence, minlength=n_bins).astype(np.float64),
+        np.bincount(bins, weights=right.astype(np.float64), minlength=n_bins).astype(np.float64),
     )
 
 

@@ -62,9 +62,8 @@ def _seen(
     if found is None:
         return
     maps, features = found
-    places = grad_cam(
-        maps, _gradients(inputs, heads, rows, features, probabilities, maps.shape[-1])
-    )
+    gradients = _gradients(inputs, heads, rows, features, probabilities)
+    places = grad_cam(maps, gradients[:, -maps.shape[-1] :])
     names = inputs.context.data.class_names
     for row, image, heat in zip(rows, shown, places, strict=True):
         guess = int(probabilities[row].argmax())

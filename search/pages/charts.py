@@ -141,9 +141,10 @@ def _scores(facts: SweepFacts, values: Sequence[str]) -> optuna.Study:
 
 def _plain_trial(trial: TrialRecord | None, values: Sequence[str]) -> FrozenTrial:
     found = [getattr(trial, name, None) for name in values]
-    if None in found:
+    known = [float(value) for value in found if value is not None]
+    if len(known) < len(found):
         return create_trial(state=TrialState.FAIL)
-    return create_trial(values=found)
+    return create_trial(values=known)
 
 
 def _timeline(facts: SweepFacts) -> Chart:

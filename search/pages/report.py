@@ -1,5 +1,6 @@
 """The page of a sweep when a person asks for it: as a file, and in MLflow if that is wanted."""
 
+from errno import EISDIR
 from pathlib import Path
 
 from mlruns_config.client import check_reachable
@@ -32,6 +33,8 @@ def write_report(stored: StoredSweep, path: Path, *, log: bool) -> Path:
         raise InputError(f"the sweep {stored.row.name!r} was deleted.")
     page = sweep_page(facts).encode()
     try:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a folder")
         with replacing(path) as file:
             file.write(page)
     except OSError as error:

@@ -70,9 +70,9 @@ def facts_of(known: KnownSweep) -> SweepFacts:
     return facts
 
 
-@pytest.fixture
-def page(searched: KnownSweep) -> Page:
-    return Page(sweep_page(facts_of(searched)))
+@pytest.fixture(scope="module")
+def page(standing: KnownSweep) -> Page:
+    return Page(sweep_page(facts_of(standing)))
 
 
 def figures(page: Page) -> dict[str, Any]:
@@ -141,25 +141,25 @@ def test_every_part_of_a_sweep_has_its_place(page: Page) -> None:
     ]
     assert page.headings == expected
     # Two made, five reused and one in passing, by each of seven.
-    assert page.tables["shared"][1] == ["features", "14", "35", "7"]
+    assert page.tables["shared"][2] == ["features", "14", "35", "7"]
     assert page.tables["junk"][1:] == [["duplicate", "3"], ["tiny", "1"]]
     assert ["1", "failed", "out of </script> memory"] in page.tables["reasons"]
     assert ["trials", "7", "8"] in page.tables["cost"]
     assert ["stage head, all trials", "14 s", ""] in page.tables["cost"]
 
 
-def test_who_worked_when_is_drawn_a_row_each_worker(page: Page, searched: KnownSweep) -> None:
+def test_who_worked_when_is_drawn_a_row_each_worker(page: Page, standing: KnownSweep) -> None:
     found = figures(page)["Workers"]["data"]
     rows = {row for trace in found for row in trace["y"]}
-    assert rows == {f"{row.host} {row.pid}" for row in searched.stored.workers.all()}
+    assert rows == {f"{row.host} {row.pid}" for row in standing.stored.workers.all()}
     assert {trace.get("name") for trace in found} >= {"done", "failed", "pruned"}
 
 
-def test_the_page_stands_alone_and_has_plotly_once(page: Page, searched: KnownSweep) -> None:
+def test_the_page_stands_alone_and_has_plotly_once(page: Page, standing: KnownSweep) -> None:
     assert page.addresses == []
     (packed,) = [text for found, text in page.scripts if found.get("id") == "plotly"]
     assert gzip.decompress(base64.b64decode(packed)).decode() == get_plotlyjs()
-    text = sweep_page(facts_of(searched))
+    text = sweep_page(facts_of(standing))
     assert len(text) < 3_000_000
     # What a trial says cannot end a script, nor begin one.
     assert text.count("<script") == text.count("</script>") == len(page.scripts)
@@ -178,8 +178,8 @@ def test_a_sweep_of_few_trials_has_a_page_without_charts(home: Path) -> None:
     assert len(Page(sweep_page(facts)).tables["leaderboard"]) == 4
 
 
-def test_the_description_says_the_same_in_short(searched: KnownSweep) -> None:
-    lines = sweep_note(facts_of(searched)).splitlines()
+def test_the_description_says_the_same_in_short(standing: KnownSweep) -> None:
+    lines = sweep_note(facts_of(standing)).splitlines()
     assert lines[0].startswith("**tiny: 7 of 8 trials done (1 pruned, 1 failed)")
     leaders = [int(line.split(" | ")[0].strip("| ")) for line in lines if re.match(r"\| \d", line)]
     assert leaders[:2] == [2, 1]

@@ -30,7 +30,7 @@ def test_a_trial_is_described_while_it_runs_and_when_it_has_ended(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
     known = KnownSweep()
-    known.begin()
+    known.begin("there-1-abcdef")
     begun = tags(known, 0)
     assert begun[TAG_NOTE].startswith("**Trial 0 of the sweep tiny**: running")
     assert (begun[TAG_USER], begun[TAG_SOURCE_NAME]) == ("ann", "tiny.yaml")
