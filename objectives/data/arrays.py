@@ -106,6 +106,16 @@ def open_images(path: Path) -> tuple[npt.NDArray[Any], ValueRange]:
     return pixels, find_range(pixels, str(path))
 
 
+def count_images(path: Path) -> int:
+    """Count the images of an ``.npz`` file by its header.
+
+    Raises:
+        InputError: If the file is damaged, or its images are no pictures.
+    """
+    with opened_archive(path) as archive:
+        return _check_images(archive)
+
+
 def _of_each_image(archive: Archive, name: str, n_images: int) -> npt.NDArray[Any]:
     shape = archive.header(name).shape
     if len(shape) == 0 or shape[0] != n_images:

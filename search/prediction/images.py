@@ -1,12 +1,13 @@
 """Pictures to classify: files, folders of them, and arrays; none of them labelled."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from objectives.data.arrays import open_images
+from objectives.data.arrays import count_images, open_images
 from objectives.data.decoding import decode_file, image_suffixes
 from objectives.data.source import UnreadableImageError
 from objectives.data.values import to_rgb
@@ -44,6 +45,20 @@ def read_pictures(paths: Sequence[Path]) -> Iterator[Picture]:
     return _read_all(paths)
 
 
+def count_pictures(paths: Sequence[Path]) -> int:
+    """Count what ``read_pictures`` gives, without reading a picture."""
+    return sum(map(_count, paths))
+
+
+def _count(path: Path) -> int:
+    if path.is_dir():
+        return max(1, len(_image_files(path)))
+    if path.suffix.lower() == ".npz":
+        with suppress(InputError, OSError):
+            return count_images(path)
+    return 1
+
+
 def _read_all(paths: Sequence[Path]) -> Iterator[Picture]:
     for path in paths:
         if path.is_dir():
@@ -55,14 +70,18 @@ def _read_all(paths: Sequence[Path]) -> Iterator[Picture]:
 
 
 def _read_folder(folder: Path) -> Iterator[Picture]:
-    known = image_suffixes()
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in known)
+    files = _image_files(folder)
     if not files:
         yield Picture(
             shown_path(folder), None, f"the folder {shown_path(folder)} has no images in it"
         )
     for path in files:
         yield _read_file(path)
+
+
+def _image_files(folder: Path) -> list[Path]:
+    known = image_suffixes()
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in known)
 
 
 def _read_file(path: Path) -> Picture:

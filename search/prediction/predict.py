@@ -1,21 +1,19 @@
 """A registered model's answer for pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-
 from mlruns_config.settings import TrackingSettings
 from objectives.records import FloatArray
+from search.prediction.batches import batches, windows
 from search.prediction.images import Picture, read_pictures
-from search.settings import RuntimeSettings
+from search.registry_access import existing_registry
 
 if TYPE_CHECKING:
     from mlruns_config.registry.saved_classifier import Classifier
-
-BATCH_IMAGES = 64
-BATCH_PIXELS = 64 * 512 * 512
+    from search.prediction.explanation import Explainer
 
 Prediction = TypedDict(
     "Prediction",
@@ -25,13 +23,29 @@ Prediction = TypedDict(
         "probability": float | None,
         "probabilities": dict[str, float],
         "error": str | None,
+        "explanation": str | None,
     },
 )
-"""One picture's likeliest class and all probabilities by class; or only the error of reading it."""
+"""One picture's likeliest class, all probabilities by class and, if wanted, the file that explains
+them; or only the error of reading it."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's answers, one picture after the other."""
+
+    class_names: tuple[str, ...]
+    entries: Iterator[Prediction]
+    """Each is made when it is asked for."""
 
 
 def predict(
-    model_uri: str, paths: Sequence[Path], *, tracking: TrackingSettings | None = None
+    model_uri: str,
+    paths: Sequence[Path],
+    *,
+    explain: Path | None = None,
+    on_progress: Callable[[int], None] | None = None,
+    tracking: TrackingSettings | None = None,
 ) -> list[Prediction]:
     """Classify pictures with a model of the registry.
 
@@ -41,6 +55,8 @@ def predict(
     Args:
         model_uri: ``models:/NAME@ALIAS`` or ``models:/NAME/NUMBER``.
         paths: Image files, folders, and ``.npz`` files with ``images``.
+        explain: A new folder for a picture of each image that shows what the model goes by.
+        on_progress: Hears how many pictures have been answered.
         tracking: Where the registry is; None takes the environment's.
 
     Returns:
@@ -48,48 +64,57 @@ def predict(
         ``error`` and no class.
 
     Raises:
-        InputError: If there is no such model, it is not one that foldsweep promoted, or there is
-            no such path.
+        InputError: If there is no such model, it is not one that foldsweep promoted, there is no
+            such path, or the folder of ``explain`` is not empty or one of the paths.
         UnavailableError: If MLflow does not answer.
     """
+    found = []
+    answers = predict_each(model_uri, paths, explain=explain, tracking=tracking)
+    for entry in answers.entries:
+        found.append(entry)
+        if on_progress is not None:
+            on_progress(len(found))
+    return found
+
+
+def predict_each(
+    model_uri: str,
+    paths: Sequence[Path],
+    *,
+    explain: Path | None = None,
+    tracking: TrackingSettings | None = None,
+) -> Predictions:
+    """Do the same one picture after the other, whatever their number.
+
+    All that can be wrong with the input is raised before the first one.
+    """
     from mlruns_config.registry.loading import load_classifier
+    from search.prediction.explanation import Explainer, check_folder
 
     pictures = read_pictures(paths)
-    settings = tracking or TrackingSettings.from_environment(
-        RuntimeSettings.from_environment().home
-    )
-    classifier = load_classifier(settings, model_uri)
-    return [entry for batch in _batches(pictures) for entry in _classify(classifier, batch)]
+    if explain is not None:
+        check_folder(explain, paths)
+    classifier = load_classifier(tracking or existing_registry(), model_uri)
+    explainer = None if explain is None else Explainer(classifier, explain)
+    return Predictions(classifier.class_names, _answers(classifier, pictures, explainer))
 
 
-def _batches(pictures: Iterator[Picture]) -> Iterator[list[Picture]]:
-    """Gather neighbours of one size; a model takes any size, but one at a time."""
-    batch: list[Picture] = []
-    for picture in pictures:
-        if batch and not _fits(batch, picture):
-            yield batch
-            batch = []
-        batch.append(picture)
-    if batch:
-        yield batch
+def _answers(
+    classifier: "Classifier", pictures: Iterator[Picture], explainer: "Explainer | None"
+) -> Iterator[Prediction]:
+    for window in windows(pictures):
+        for picture, entry in zip(window, _classify(classifier, window), strict=True):
+            if explainer is not None and picture.image is not None:
+                entry["explanation"] = explainer.explain(picture)
+            yield entry
 
 
-def _fits(batch: list[Picture], picture: Picture) -> bool:
-    first = batch[0].image
-    if first is None or picture.image is None or first.shape != picture.image.shape:
-        return False
-    pixels = first.shape[0] * first.shape[1] * (len(batch) + 1)
-    return len(batch) < BATCH_IMAGES and pixels <= BATCH_PIXELS
-
-
-def _classify(classifier: "Classifier", batch: list[Picture]) -> Iterator[Prediction]:
-    images = [picture.image for picture in batch if picture.image is not None]
-    answers = iter(classifier.predict(np.stack(images)) if images else ())
-    for picture in batch:
-        if picture.image is None:
-            yield _unread(picture)
-        else:
-            yield _answered(picture, classifier.class_names, next(answers))
+def _classify(classifier: "Classifier", window: list[Picture]) -> Iterable[Prediction]:
+    entries = [_unread(picture) for picture in window]
+    for places, images in batches(window):
+        for place, answer in zip(places, classifier.predict(images), strict=True):
+            entries[place] = _answered(window[place], classifier.class_names, answer)
+    return entries
 
 
 def _answered(picture: Picture, class_names: tuple[str, ...], answer: FloatArray) -> Prediction:
@@ -101,6 +126,7 @@ def _answered(picture: Picture, class_names: tuple[str, ...], answer: FloatArray
         "probability": probabilities[likeliest],
         "probabilities": probabilities,
         "error": None,
+        "explanation": None,
     }
 
 
@@ -111,4 +137,5 @@ def _unread(picture: Picture) -> Prediction:
         "probability": None,
         "probabilities": {},
         "error": picture.error,
+        "explanation": None,
     }

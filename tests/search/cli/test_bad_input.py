@@ -349,6 +349,18 @@ COMMANDS = {
         ("predict", "models:/none@champion", "none.png"),
         ("none.png",),
     ),
+    "predict into a file of no known kind": (
+        ("predict", "models:/none@champion", "none.png", "--out", "answers.txt"),
+        ("'answers.txt' is none of .csv and .jsonl", "--format"),
+    ),
+    "predict with two things to print": (
+        ("predict", "models:/none@champion", "none.png", "--json", "--format", "csv"),
+        ("--json", "--format", "--out"),
+    ),
+    "predict into a folder that is not there": (
+        ("predict", "models:/none@champion", "none.png", "--out", "none/answers.csv"),
+        ("none/answers.csv", "its folder does not exist"),
+    ),
     "ui without a home": (("ui",), ("FOLDSWEEP_HOME",)),
     "an unknown option": (("launch", "a.yaml", "--jsno"), ("--json",)),
     "init into a folder that is not there": (("init", "none/a.yaml"), ("none",)),

@@ -220,7 +220,7 @@ def test_predictions_name_the_class_and_those_that_come_next(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "search.prediction.predict.predict", lambda uri, paths: [answer_of("x.png")]
+        "search.prediction.predict.predict", lambda uri, paths, **_: [answer_of("x.png")]
     )
     answer = run("predict", "models:/cells@champion", "x.png")
     assert answer.code == 0
@@ -240,7 +240,7 @@ def test_an_image_that_cannot_be_read_is_named_and_the_others_answered(
         "error": "no image",
     }
     answers = [answer_of("x.png"), answer_of("y.png", **unread)]
-    monkeypatch.setattr("search.prediction.predict.predict", lambda uri, paths: answers)
+    monkeypatch.setattr("search.prediction.predict.predict", lambda uri, paths, **_: answers)
     answer = run("predict", "models:/cells@champion", "x.png", "y.png")
     assert answer.code == 2
     assert "0.7000" in answer.out

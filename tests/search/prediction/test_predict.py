@@ -10,6 +10,7 @@ from mlruns_config.registry.promotion_run import PromotionRun
 from mlruns_config.registry.registry import log_classifier, move_alias, register
 from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.settings import TrackingSettings
+from search.prediction.images import count_pictures
 from search.prediction.predict import predict
 from spaces.errors import InputError, UnavailableError
 
@@ -109,3 +110,42 @@ def test_an_mlflow_that_does_not_answer_is_unavailable(folder: Path) -> None:
     nobody = TrackingSettings("http://127.0.0.1:9", None)
     with pytest.raises(UnavailableError, match="does not answer"):
         predict(URI, [folder], tracking=nobody)
+
+
+def test_pictures_are_counted_before_they_are_read_and_heard_of_one_by_one(
+    tracking: TrackingSettings, folder: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "more.npz", images=np.zeros((3, 4, 4, 3), np.uint8))
+    (tmp_path / "damaged.npz").write_bytes(b"no archive")
+    paths = [folder / "deep", folder / "a.png", tmp_path / "more.npz", tmp_path / "damaged.npz"]
+    heard: list[int] = []
+    found = predict(URI, paths, tracking=tracking, on_progress=heard.append)
+    assert count_pictures(paths) == len(found) == 6
+    assert heard == list(range(1, 7))
+
+
+def test_what_the_model_goes_by_is_shown_beside_each_picture_that_was_read(
+    tracking: TrackingSettings, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    why = tmp_path_factory.mktemp("explained") / "why"
+    picture = np.zeros((12, 12, 3), np.uint8)
+    picture[:6] = COLOURS["red"]
+    Image.fromarray(picture).save(folder / "half red.png")
+    found = predict(URI, [folder], explain=why, tracking=tracking)
+    shown = [entry["explanation"] for entry in found]
+    assert [name is None for name in shown] == [entry["class"] is None for entry in found]
+    assert sorted(why.iterdir()) == sorted(Path(name) for name in shown if name)
+    half_red = next(Path(name) for name in shown if name and "half-red" in name)
+    tinted = np.asarray(Image.open(half_red)).astype(int)[:, -1]
+    redness = tinted[:, 0] - tinted[:, 2]
+    assert redness[0] > 30 > redness[-1]
+
+
+def test_a_home_without_a_registry_is_told_and_none_is_made(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLDSWEEP_HOME", str(tmp_path / "none"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(InputError, match="no model was registered yet"):
+        predict(URI, [folder])
+    assert not (tmp_path / "none").exists()
