@@ -1,7 +1,9 @@
-"""The command lines that start MLflow's UI and server."""
+"""The command lines that start MLflow's UI, its server and its model server."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from mlruns_config.settings import TrackingSettings
 from spaces.errors import InputError
@@ -56,6 +58,35 @@ def server_command(
     """
     command = [*_server(host, port), "--artifacts-destination", artifacts_destination]
     return command + (["--allowed-hosts", ",".join(allowed_hosts)] if allowed_hosts else [])
+
+
+def model_server_command(
+    model_folder: Path, *, host: str = "127.0.0.1", port: int = 5000
+) -> list[str]:
+    """Give the command that answers with the MLflow model in a folder, in this environment.
+
+    MLflow runs what that folder tells it to: give it one of
+    :func:`mlruns_config.registry.served_copy.write_served_copy`.
+
+    Args:
+        model_folder: With an ``MLmodel`` file.
+        host: The address to listen on.
+        port: The port to listen on.
+    """
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+    return [*command, "--model-uri", str(model_folder), "--host", host, "--port", str(port)]
+
+
+def model_server_environment() -> Mapping[str, str]:
+    """Give the variables with which :func:`model_server_command` is started.
+
+    MLflow looks for uvicorn on the search path, where that of an environment which nobody has
+    activated does not stand.
+    """
+    programs = str(Path(sys.executable).parent)
+    path = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+    unless_set = {"MLFLOW_DISABLE_TELEMETRY": "true", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    return {**unless_set, **os.environ, "PATH": path}
 
 
 def _server(host: str, port: int) -> list[str]:

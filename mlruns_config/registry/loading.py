@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,17 @@ _URI = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class LoadedVersion:
+    """A version of a registered model, and its Keras file on this machine."""
+
+    version: Version
+    classifier: Classifier
+    path: Path
+    """The file whose digest was recorded at the promotion."""
+    digest: str
+
+
 def load_classifier(settings: TrackingSettings, uri: str) -> Classifier:
     """Load what ``models:/NAME/NUMBER`` or ``models:/NAME@ALIAS`` points to.
 
@@ -33,10 +45,26 @@ def load_classifier(settings: TrackingSettings, uri: str) -> Classifier:
         InputError: If there is no such model, or it is not one that foldsweep promoted.
         UnavailableError: If MLflow does not answer.
     """
-    with registry(settings) as client, tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
+        return load_version(settings, uri, Path(scratch)).classifier
+
+
+def load_version(settings: TrackingSettings, uri: str, folder: Path) -> LoadedVersion:
+    """Do the same, say which version it is, and leave its Keras file in a folder.
+
+    Args:
+        settings: Where the registry is.
+        uri: ``models:/NAME/NUMBER`` or ``models:/NAME@ALIAS``.
+        folder: An existing one that nobody else writes to.
+
+    Raises:
+        InputError: If there is no such model, or it is not one that foldsweep promoted.
+        UnavailableError: If MLflow does not answer.
+    """
+    with registry(settings) as client:
         version = _find_uri(client, uri)
         digest, class_names = _recorded(version, uri)
-        path = download_keras_file(client, version, Path(scratch), uri)
+        path = download_keras_file(client, version, folder, uri)
         model = load_keras_file(path, digest, uri)
     n_outputs = (getattr(model, "output_shape", None) or (None,))[-1]
     if n_outputs != len(class_names):
@@ -44,7 +72,7 @@ def load_classifier(settings: TrackingSettings, uri: str) -> Classifier:
             f"{uri} is not loaded: it gives {n_outputs} probabilities for {len(class_names)} "
             "class names"
         )
-    return Classifier(model, class_names)
+    return LoadedVersion(version, Classifier(model, class_names), path, digest)
 
 
 def _find_uri(client: "MlflowClient", uri: str) -> Version:

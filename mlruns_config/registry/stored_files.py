@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
 
+# Where MLflow keeps the images that a model was logged with, as JSON.
+_EXAMPLE_FILE = "input_example.json"
+_MAX_EXAMPLE_BYTES = 64 * 2**20
 # MLflow writes it beside a model on this machine when somebody loads it: its name and number.
 _ADDED_BY_MLFLOW = "registered_model_meta"
 _SOURCE = re.compile(r"models:/(m-[0-9a-f]+)")
@@ -38,16 +41,41 @@ def download_keras_file(client: "MlflowClient", version: Version, folder: Path, 
         InputError: If the version is not the logged model of its run, or has no such file.
         UnavailableError: If the files cannot be reached.
     """
-    logged = _logged_model(client, version, what)
-    sizes = {
-        entry.path: entry.file_size
-        for entry in client.list_logged_model_artifacts(logged.model_id, "data")
-    }
-    if KERAS_FILE not in sizes:
+    location = _location_of(client, version, KERAS_FILE, MAX_BYTES, what)
+    if location is None:
         raise InputError(f"{what} is not loaded: it has no file {KERAS_FILE}.")
-    if (sizes[KERAS_FILE] or 0) > MAX_BYTES:
-        raise InputError(f"{what} is not loaded: its file is larger than {MAX_BYTES} bytes.")
-    return _download(f"{logged.artifact_location}/{KERAS_FILE}", folder, what)
+    return _download(location, folder, what)
+
+
+def download_example(client: "MlflowClient", version: Version, folder: Path) -> Path | None:
+    """Download the JSON with the images that a version was logged with; None if it has none.
+
+    Args:
+        client: Of the registry.
+        version: One that :func:`~mlruns_config.registry.registry.register` made.
+        folder: Where to.
+
+    Raises:
+        InputError: If the version is not the logged model of its run, or the file is too large.
+        UnavailableError: If the files cannot be reached.
+    """
+    location = _location_of(client, version, _EXAMPLE_FILE, _MAX_EXAMPLE_BYTES, version.uri)
+    return None if location is None else _download(location, folder, version.uri)
+
+
+def _location_of(
+    client: "MlflowClient", version: Version, name: str, max_bytes: int, what: str
+) -> str | None:
+    """Say where a file of a version lies; None if it has none of that name."""
+    logged = _logged_model(client, version, what)
+    folder = name.rpartition("/")[0] or None
+    entries = client.list_logged_model_artifacts(logged.model_id, folder)
+    sizes = {entry.path: entry.file_size for entry in entries}
+    if name not in sizes:
+        return None
+    if (sizes[name] or 0) > max_bytes:
+        raise InputError(f"{what} is not loaded: its file is larger than {max_bytes} bytes.")
+    return f"{logged.artifact_location}/{name}"
 
 
 def check_as_saved(

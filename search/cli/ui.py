@@ -3,19 +3,17 @@
 import errno
 import os
 import re
-import signal
 import socket
-import subprocess
 import time
 import webbrowser
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
 
 from search.cli.output import quiet_stdout
+from search.cli.server_process import run_server
 from spaces.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 5000
 LAST_PORT = 5100
-STOP_TIMEOUT_S = 10
 START_TIMEOUT_S = 60.0
-STDERR = 2
 
 
 @click.command
@@ -158,37 +154,4 @@ def _is_free(host: str, port: int) -> bool:
 def _serve(command_line: list[str]) -> None:
     from mlruns_config.server import WITHOUT_JOBS
 
-    environment = {**WITHOUT_JOBS, **os.environ}
-    # A session of its own, so that ending it reaches the server's children too.
-    with (
-        subprocess.Popen(
-            command_line, env=environment, stdout=STDERR, start_new_session=True
-        ) as server,
-        _ended_with_us(server),
-        _termination_as_interrupt(),
-    ):
-        code = server.wait()
-    if code:
-        raise UnavailableError(f"the MLflow UI ended with code {code}; its log is above.")
-
-
-@contextmanager
-def _ended_with_us(server: subprocess.Popen[bytes]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGTERM)
-            try:
-                server.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    run_server(command_line, "the MLflow UI", environment={**WITHOUT_JOBS, **os.environ})

@@ -120,3 +120,22 @@ def set_up_gpus(*, mixed_precision: bool = True) -> None:
     ]
     if mixed_precision and capability and min(capability) >= (7, 0):
         keras.mixed_precision.set_global_policy("mixed_float16")
+
+
+def hide_gpus() -> None:
+    """Let this process compute on the CPU alone; before anything is computed.
+
+    For one that compares what CPUs answer, or that leaves the GPUs to a process which it starts.
+
+    Raises:
+        InputError: If it has computed on a GPU before.
+    """
+    import tensorflow as tf
+
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except RuntimeError:
+        raise InputError(
+            "this process has computed on a GPU, and what comes now belongs on the CPU: call it in "
+            "a process of its own."
+        ) from None

@@ -361,6 +361,11 @@ COMMANDS = {
         ("predict", "models:/none@champion", "none.png", "--out", "none/answers.csv"),
         ("none/answers.csv", "its folder does not exist"),
     ),
+    "serve without a home": (("serve", "models:/none@champion"), ("FOLDSWEEP_HOME",)),
+    "serve on an address of another machine": (
+        ("serve", "models:/none@champion", "--host", "192.0.2.1"),
+        ("192.0.2.1", "no address of this machine"),
+    ),
     "ui without a home": (("ui",), ("FOLDSWEEP_HOME",)),
     "an unknown option": (("launch", "a.yaml", "--jsno"), ("--json",)),
     "init into a folder that is not there": (("init", "none/a.yaml"), ("none",)),
