@@ -80,7 +80,7 @@ def servable_model(
     pixels = _as_loaded(images, image_px)
     passes = _Passes(pixels, [member.network for member in members])
     logits = [
-        _tempered(_named(member.network.head, f"head_{place}")(passes.read_by(member)), member)
+        _tempered(_asked(member.network.head, f"head_{place}", passes.read_by(member)), member)
         for place, member in enumerate(members)
     ]
     together = logits[0]
@@ -114,8 +114,8 @@ class _Passes:
         """Give what a member's head reads, ``(turns * batch, width)``, turn after turn."""
         key = _key(member.network), member.symmetry
         if key not in self._features:
-            trunk = _named(self._trunks[key[0]], f"trunk_{len(self._features)}")
-            self._features[key] = trunk(self._images(member.symmetry))
+            name = f"trunk_{len(self._features)}"
+            self._features[key] = _asked(self._trunks[key[0]], name, self._images(member.symmetry))
         features, width = self._features[key], member.network.width
         # The average of the last map stands at the end of all that is read of a backbone.
         return features if features.shape[-1] == width else features[:, -width:]
@@ -131,9 +131,13 @@ def _key(network: TrainedNetwork) -> Hashable:
     return network.trunk_key or id(network.trunk)
 
 
-def _named(model: keras.Model, name: str) -> keras.Model:
-    """Give the same model under a name that no other part of what is served has."""
-    return keras.Model(model.input, model.output, name=name)
+def _asked(model: keras.Model, name: str, inputs: Any) -> Any:
+    """Ask the same model, under a name that no other part of what is served has.
+
+    Never as in training, however the whole is called: Keras' Resizing takes every call for one of
+    training that does not say otherwise, and passes that on to what comes after it.
+    """
+    return keras.Model(model.input, model.output, name=name)(inputs, training=False)
 
 
 def _turned(pixels: Any, turn: Turn) -> Any:

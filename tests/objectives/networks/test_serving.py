@@ -51,6 +51,14 @@ def test_a_single_network_answers_with_the_softmax_of_its_logits() -> None:
     )
 
 
+def test_a_model_that_is_merely_called_answers_as_it_predicts() -> None:
+    """Keras' resize takes a bare call for one of training, and batch statistics would be used."""
+    model = servable_model([ServedMember(_network(0))], PX)
+    expected = model.predict(IMAGES, verbose=0)
+    for answer in (model(IMAGES), tf.function(model)(tf.constant(IMAGES))):
+        np.testing.assert_allclose(answer, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("combination", "symmetry"),
     [("average", "none"), ("average", "square"), ("majority", "mirror")],
