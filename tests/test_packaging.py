@@ -107,7 +107,19 @@ def test_the_cpu_and_the_gpu_get_the_same_tensorflow() -> None:
     assert pins()["tensorflow"] == pins()["tensorflow-cpu"]
 
 
-@pytest.mark.parametrize("requirement", asked_for("cpu", "gpu", "ray", "server", "dev"), ids=str)
+def test_what_the_extra_for_exports_brings_is_what_the_tests_run() -> None:
+    from objectives.exporting.formats import EXTRA, FORMATS
+
+    export, tested = asked_for(EXTRA), asked_for("dev")
+    assert [requirement for requirement in export if requirement not in tested] == []
+    needed = {name for export_format in FORMATS.values() for name in export_format.needs}
+    assert needed <= {requirement.name for requirement in export}
+
+
+EXTRAS = ("cpu", "gpu", "ray", "export", "server", "dev")
+
+
+@pytest.mark.parametrize("requirement", asked_for(*EXTRAS), ids=str)
 def test_every_requirement_has_an_upper_bound_on_its_major_version(
     requirement: Requirement,
 ) -> None:

@@ -30,7 +30,8 @@ def without_resize(model: keras.Model) -> keras.Model:
         raise ValueError(f"the model {model.name} has no resize that could be left out")
     behind = keras.Model(resize.output, model.output)
     images = keras.Input(resize.output.shape[1:], dtype="uint8", name="images")
-    return keras.Model(images, behind(keras.ops.cast(images, "float32")), name=model.name)
+    answer = behind(keras.ops.cast(images, "float32"), training=False)
+    return keras.Model(images, answer, name=model.name)
 
 
 def _resize_of(model: keras.Model) -> keras.layers.Resizing | None:

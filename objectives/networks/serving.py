@@ -164,7 +164,8 @@ def _combined(logits: Sequence[Any], weights: Sequence[float], combination: Comb
 
 
 def _vote(probabilities: Any) -> Any:
-    likeliest = keras.ops.argmax(probabilities, axis=-1)
+    # The same as argmax, which Keras makes of an operation that TensorFlow Lite does not have.
+    likeliest = keras.ops.top_k(probabilities, 1)[1][..., 0]
     vote = keras.ops.one_hot(likeliest, probabilities.shape[-1])
     return (vote + TIE_SHARE * probabilities) / (1 + TIE_SHARE)
 

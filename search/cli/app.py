@@ -22,6 +22,7 @@ COMMANDS = {
     "promote": "Refit what answers best, test it on the holdout and register the model.",
     "predict": "Print class and probabilities for images.",
     "serve": "Answer HTTP requests with a registered model, by MLflow's own server.",
+    "export": "Write a registered model for other runtimes, and check that it answers the same.",
     "ui": "Open the MLflow UI for the sweeps of this home, or for one of them.",
     "doctor": "Find what disagrees between storage, Optuna, MLflow and disk, and mend it.",
     "delete": "Delete a sweep: its runs, studies, checkpoints, files and rows.",

@@ -9,6 +9,7 @@ import click
 
 from search.cli.arguments import FilePath
 from search.cli.output import json_option, print_json, quiet_stdout, side_terminal, terminal
+from search.cli.server_process import termination_as_interrupt
 from spaces.errors import InputError
 from spaces.files import shown_path
 
@@ -95,7 +96,7 @@ def _write(
 ) -> None:
     """Write each answer when it is there, so that a million of them need no memory."""
     unread: list[Prediction] = []
-    with quiet_stdout():
+    with termination_as_interrupt(), quiet_stdout():
         from search.cli.count_display import count_display
         from search.prediction.images import count_pictures
         from search.prediction.predict import predict_each

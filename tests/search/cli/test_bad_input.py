@@ -366,6 +366,27 @@ COMMANDS = {
         ("serve", "models:/none@champion", "--host", "192.0.2.1"),
         ("192.0.2.1", "no address of this machine"),
     ),
+    "export without a home": (
+        ("export", "models:/none@champion", "--format", "keras", "--out", "cells.keras"),
+        ("FOLDSWEEP_HOME",),
+    ),
+    "export without a format": (
+        ("export", "models:/none@champion", "--out", "cells.keras"),
+        ("--format", "saved_model"),
+    ),
+    "export to a format that is not known": (
+        ("export", "models:/none@champion", "--format", "onx", "--out", "cells.onnx"),
+        ("'onx'", "tflite"),
+    ),
+    "export to a file of another format": (
+        ("export", "models:/none@champion", "--format", "keras", "--out", "cells.h5"),
+        ("cells.h5 must end in .keras",),
+    ),
+    "export to nowhere": (("export", "models:/none@champion", "--format", "keras"), ("--out",)),
+    "export checked on images that are not there": (
+        ("export", "a", "--format", "keras", "--out", "a.keras", "--images", "none.png"),
+        ("none.png",),
+    ),
     "ui without a home": (("ui",), ("FOLDSWEEP_HOME",)),
     "an unknown option": (("launch", "a.yaml", "--jsno"), ("--json",)),
     "init into a folder that is not there": (("init", "none/a.yaml"), ("none",)),

@@ -1,0 +1,1 @@
+"""Registered models in the formats of other runtimes: written, and asked again."""

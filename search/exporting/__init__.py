@@ -1,0 +1,1 @@
+"""From a registered version to a file of another runtime, checked."""
