@@ -1,7 +1,8 @@
 """The scores that promotion alone sees: the holdout clean, shifted, and corrupted."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,12 @@ class HoldoutPredictions:
     shifted: FloatArray | None
     corrupted: FloatArray
     corruption_names: tuple[str, ...]
+    shown: Mapping[HoldoutView, str] = field(default_factory=dict)
+    """SHA-256 of the images of each view: where two are equal, models saw the same."""
+
+    def by_view(self) -> dict[HoldoutView, FloatArray | None]:
+        """Name the three."""
+        return {"clean": self.clean, "shifted": self.shifted, "corrupted": self.corrupted}
 
     def selected(self, kind: ScoreKind) -> FloatArray:
         """Give the views that the sweep's score looks at; robust is the mean of both."""
@@ -76,16 +83,16 @@ def predict_holdout(
     Raises:
         InputError: If the model answers with another number of classes.
     """
-    return HoldoutPredictions(
-        clean=_answers(predict, images, n_classes)[None],
-        shifted=(
-            None if views.shifted is None else _answers(predict, views.shifted, n_classes)[None]
-        ),
-        corrupted=np.stack(
-            [_answers(predict, corrupt(images), n_classes) for _, corrupt in views.corruptions]
-        ),
-        corruption_names=tuple(name for name, _ in views.corruptions),
+    clean, seen_clean = _ask(predict, [images], n_classes)
+    corrupted, seen_corrupted = _ask(
+        predict, (corrupt(images) for _, corrupt in views.corruptions), n_classes
     )
+    shown: dict[HoldoutView, str] = {"clean": seen_clean, "corrupted": seen_corrupted}
+    shifted: FloatArray | None = None
+    if views.shifted is not None:
+        shifted, shown["shifted"] = _ask(predict, [views.shifted], n_classes)
+    names = tuple(name for name, _ in views.corruptions)
+    return HoldoutPredictions(clean, shifted, corrupted, names, shown)
 
 
 def score_holdout(
@@ -128,6 +135,16 @@ def check_classes(ours: tuple[str, ...], champions: tuple[str, ...], champion: s
             f"the champion {champion} knows the classes {', '.join(champions)}; this sweep has "
             f"{', '.join(ours)}: they cannot be compared. Promote to another name with --model"
         )
+
+
+def _ask(predict: Predict, views: Iterable[ImageArray], n_classes: int) -> tuple[FloatArray, str]:
+    """Give the answers about some views, and the SHA-256 of all that was shown."""
+    digest = sha256()
+    answers = []
+    for images in views:
+        digest.update(np.ascontiguousarray(images).data)
+        answers.append(_answers(predict, images, n_classes))
+    return np.stack(answers), digest.hexdigest()
 
 
 def _answers(predict: Predict, images: ImageArray, n_classes: int) -> FloatArray:
