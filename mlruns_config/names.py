@@ -34,6 +34,9 @@ TAG_HOLDOUT = PREFIX + "holdout"
 TAG_LOOKS = PREFIX + "looks"
 TAG_GATE = PREFIX + "gate"
 TAG_VERIFIED = PREFIX + "verified"
+TAG_DRY_RUN = PREFIX + "dry_run"
+TAG_MOVE = PREFIX + "move"
+"""Of a registered model: one tag for each move of an alias, with a number and letters behind."""
 
 # MLflow's own names: its UI links the commit and heads the run with its name.
 TAG_GIT_COMMIT = "mlflow.source.git.commit"
@@ -52,4 +55,6 @@ SYSTEM_PREFIX = "system/"
 """MLflow's UI shows metrics with this prefix on a page of their own."""
 
 ALIAS_CHAMPION = "champion"
+ALIAS_CHALLENGER = "challenger"
+"""For shadow use: what is to be watched beside the champion, whatever the gate said of it."""
 DATASET_CONTEXT = "training"

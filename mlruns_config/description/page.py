@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from mlruns_config.description.labels import MAX_LABEL_LENGTH
-from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
+from mlruns_config.description.promotion import (
+    EXPERIMENT_TAGS,
+    MODEL_TAGS,
+    PROMOTION,
+    VERSION_TAGS,
+)
 from mlruns_config.description.run_list import PAGES_VIEW, TRIALS_VIEW
 from mlruns_config.description.specs import MetricSpec, RunDescription, Spec
 from mlruns_config.description.sweep import SWEEP
 from mlruns_config.description.trial import TRIAL
-from mlruns_config.names import ALIAS_CHAMPION, TAG_CLASS_LABELS
+from mlruns_config.names import ALIAS_CHALLENGER, ALIAS_CHAMPION, TAG_CLASS_LABELS
 
 PLACEHOLDERS = {
     "section": "a section of the sweep file",
@@ -30,6 +35,7 @@ PLACEHOLDERS = {
     "tempered": "`before` or `after`",
     "model": "`registered` or `single`",
     "size": "images in a batch",
+    "version": "the number of a version of the registered model",
     "holdout_view": "`clean`, `shifted`, or `corrupted` (the mean over all corruptions)",
 }
 _INTRODUCTION = f"""\
@@ -54,6 +60,17 @@ No trial, but the page of all of them. The worker that joined first of those tha
 between its trials, every five minutes at most; whoever ends last writes it as it stays, and
 `foldsweep report SWEEP --log` at any time. A search for trials leaves it out by
 ``tags.`foldsweep.kind` IS NULL``.
+"""
+_DESCRIPTIONS = """\
+The description of a version is its model card: data and classes, what was searched, scores with
+their intervals, clean, shifted, by corruption and by class, calibration, the gate's sentence, how
+to load, call and serve it, and its limits.
+"""
+_HISTORY = f"""\
+The description of the model says where its aliases point to (`{ALIAS_CHAMPION}`, and
+`{ALIAS_CHALLENGER}` for shadow use) and who moved them, from these tags; what people write above
+it stays. Nothing of foldsweep deletes an entry or a version. An alias that was moved by something
+else is told by its next entry, or by where it is now: `foldsweep models NAME --history` shows that.
 """
 _CLASSES = f"""\
 ## Names of classes
@@ -83,6 +100,10 @@ def page() -> str:
         *_run(SWEEP),
         "## A version of a registered model\n",
         *_specs("tag", VERSION_TAGS),
+        _DESCRIPTIONS,
+        "## A registered model\n",
+        *_specs("tag", MODEL_TAGS),
+        _HISTORY,
         _CLASSES,
     ]
     return "\n".join(parts)

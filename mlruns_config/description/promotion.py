@@ -137,6 +137,25 @@ MEMBERS = ArtifactSpec(
     "intervals; trials that were left out, with the reason.",
 )
 
+HOLDOUT_ANSWERS = ArtifactSpec(
+    "holdout_answers.npz",
+    "The probabilities of challenger and champion for each held-out image, clean, shifted and "
+    "under each corruption, with the image's name, group and content: what `foldsweep compare` "
+    "reads.",
+    "the gate has answered",
+)
+ANSWERS_BESIDE = ArtifactSpec(
+    "holdout_answers_beside_{version}.npz",
+    "The same of this run's version and of another one, whose number it is.",
+    "`foldsweep compare --look` has asked both",
+)
+MODEL_CARD = ArtifactSpec(
+    "model_card.md",
+    "What the registered model is, in Markdown; the version's description has as much of it as "
+    "MLflow takes.",
+    "registered",
+)
+
 PROMOTION = RunDescription(
     params=(
         *(replace(spec, when=SHARED) for spec in TRIAL_PARAMS),
@@ -146,6 +165,9 @@ PROMOTION = RunDescription(
         *ORIGIN_TAGS,
         TagSpec(names.TAG_KIND, "`promotion`; trials have none."),
         TagSpec(names.TAG_KEY, "What its process is known by while it lives."),
+        TagSpec(
+            names.TAG_DRY_RUN, "`yes`: nothing was registered, whatever the gate said.", "a dry run"
+        ),
         MEMBERS_TAG,
         *VERDICT_TAGS,
         MODEL_SHA256,
@@ -166,7 +188,15 @@ PROMOTION = RunDescription(
         CALIBRATION_ERROR,
         LATENCY,
     ),
-    artifacts=(TRAINING_CONTENT, MEMBERS, HOLDOUT_CONFUSION, HOLDOUT_SCORES),
+    artifacts=(
+        TRAINING_CONTENT,
+        MEMBERS,
+        HOLDOUT_ANSWERS,
+        ANSWERS_BESIDE,
+        HOLDOUT_CONFUSION,
+        HOLDOUT_SCORES,
+        MODEL_CARD,
+    ),
 )
 VERSION_TAGS = (
     *ORIGIN_TAGS,
@@ -176,6 +206,16 @@ VERSION_TAGS = (
     TagSpec(
         names.TAG_VERIFIED,
         "`yes` once a process without foldsweep has given the same predictions, before `no`.",
+    ),
+)
+MODEL_TAGS = (
+    TagSpec(
+        names.TAG_MOVE,
+        "One tag for each move of an alias, with a number and letters behind the name. JSON: "
+        "`number`, `alias`, `before` and `after` (versions), `kind` (`promotion`, `forced "
+        "promotion`, `challenger` or `rollback`), `reason`, `at`, `who`, `host`, `figures`, "
+        "`run_id`, `carried_out`.",
+        "an alias was moved",
     ),
 )
 EXPERIMENT_TAGS = (
@@ -198,9 +238,12 @@ EXPERIMENT_TAGS = (
 )
 
 
-def promotion_tags(origin: Origin, weights: Mapping[int, float]) -> dict[str, str]:
+def promotion_tags(
+    origin: Origin, weights: Mapping[int, float], *, dry_run: bool
+) -> dict[str, str]:
     """Say what is known before the refit."""
-    return {**member_tags(origin, weights), names.TAG_KIND: "promotion"}
+    dry = {names.TAG_DRY_RUN: "yes"} if dry_run else {}
+    return {**member_tags(origin, weights), names.TAG_KIND: "promotion", **dry}
 
 
 def member_tags(origin: Origin, weights: Mapping[int, float]) -> dict[str, str]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlruns_config.names import TAG_CLASS_NAMES, TAG_MODEL_SHA256
-from mlruns_config.registry.keras_file import load_keras_file
+from mlruns_config.registry.keras_file import file_digest, load_keras_file
 from mlruns_config.registry.registry import ABSENT, registry, version_of
 from mlruns_config.registry.saved_classifier import Classifier
 from mlruns_config.registry.stored_files import download_keras_file
 from mlruns_config.registry.versions import Version
 from mlruns_config.settings import TrackingSettings
-from spaces.errors import InputError
+from spaces.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -73,6 +73,24 @@ def load_version(settings: TrackingSettings, uri: str, folder: Path) -> LoadedVe
             "class names"
         )
     return LoadedVersion(version, Classifier(model, class_names), path, digest)
+
+
+def check_file(settings: TrackingSettings, version: Version) -> None:
+    """See that the Keras file of a version is the one of its promotion, without loading it.
+
+    Raises:
+        RefusedError: If it has changed since.
+        InputError: If the version is not one that foldsweep promoted.
+        UnavailableError: If MLflow does not answer, or the file cannot be read.
+    """
+    with registry(settings) as client, tempfile.TemporaryDirectory() as scratch:
+        recorded, _ = _recorded(version, version.uri)
+        path = download_keras_file(client, version, Path(scratch), version.uri)
+        if file_digest(path) != recorded:
+            raise RefusedError(
+                f"the file of {version.uri} is not the one of its promotion, whose SHA-256 begins "
+                f"with {recorded[:12]}: no alias is pointed to it. Take another version."
+            )
 
 
 def _find_uri(client: "MlflowClient", uri: str) -> Version:

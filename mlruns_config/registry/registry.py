@@ -27,6 +27,8 @@ LOGGED_NAME = "classifier"
 _REGISTRY_VARIABLE = "MLFLOW_REGISTRY_URI"
 _RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
+MAX_DESCRIPTION = 5000
+"""Characters that MLflow's database takes in the description of a version or a model."""
 
 
 @contextmanager
@@ -154,8 +156,23 @@ def tag_version(settings: TrackingSettings, version: Version, tags: Mapping[str,
             client.set_model_version_tag(version.model, str(version.number), key, value)
 
 
+def describe_version(settings: TrackingSettings, version: Version, description: str) -> None:
+    """Give a version the page that MLflow's UI shows of it, in Markdown.
+
+    Args:
+        settings: Where the version is.
+        version: Whose page it is.
+        description: At most :data:`MAX_DESCRIPTION` characters.
+    """
+    with registry(settings) as client:
+        client.update_model_version(version.model, str(version.number), description)
+
+
 def move_alias(settings: TrackingSettings, version: Version, alias: str) -> None:
-    """Point an alias of the model to this version, in one step."""
+    """Point an alias of the model to this version, in one step.
+
+    :func:`mlruns_config.registry.alias_moves.move_noting` enters it in the model's history too.
+    """
     with registry(settings) as client:
         client.set_registered_model_alias(version.model, alias, str(version.number))
 
@@ -175,5 +192,10 @@ def _find_alias(client: "MlflowClient", model: str, alias: str) -> Version | Non
 def version_of(found: "ModelVersion") -> Version:
     """Take what MLflow says of a version."""
     return Version(
-        found.name, int(found.version), found.run_id or "", dict(found.tags), found.source or ""
+        found.name,
+        int(found.version),
+        found.run_id or "",
+        dict(found.tags),
+        found.source or "",
+        int(found.creation_timestamp or 0),
     )

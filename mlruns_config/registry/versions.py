@@ -38,6 +38,8 @@ class Version:
     tags: Mapping[str, str]
     source: str
     """``models:/`` and the id of the logged model, if foldsweep registered it."""
+    created_ms: int = 0
+    """When it was registered: milliseconds since 1970, by MLflow's clock."""
 
     @property
     def uri(self) -> str:

@@ -2,7 +2,12 @@ import re
 
 from mlruns_config import names
 from mlruns_config.description.page import PLACEHOLDERS, page
-from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
+from mlruns_config.description.promotion import (
+    EXPERIMENT_TAGS,
+    MODEL_TAGS,
+    PROMOTION,
+    VERSION_TAGS,
+)
 from mlruns_config.description.sweep import SWEEP
 from mlruns_config.description.trial import FINETUNE_PARAMS, TRIAL, TRIAL_PARAMS
 from spaces.params import FINETUNE_NAMES, TrialParams
@@ -26,7 +31,14 @@ def test_every_part_of_a_name_that_differs_is_explained_and_no_other() -> None:
 def test_every_tag_that_has_a_name_is_described() -> None:
     described = {
         tag.name
-        for tags in (TRIAL.tags, PROMOTION.tags, SWEEP.tags, VERSION_TAGS, EXPERIMENT_TAGS)
+        for tags in (
+            TRIAL.tags,
+            PROMOTION.tags,
+            SWEEP.tags,
+            VERSION_TAGS,
+            MODEL_TAGS,
+            EXPERIMENT_TAGS,
+        )
         for tag in tags
     }
     named = {value for name, value in vars(names).items() if name.startswith("TAG_")}
