@@ -44,7 +44,7 @@ def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
     space = resolve_space(file.space)
     load_policies(file, space)
     claim_home(settings.home)
-    data, _ = prepare_images(file, settings)
+    data, source = prepare_images(file, settings)
     refuse_other_data(row, data.fingerprint, row.fold_hash, file)
     return OpenSweep(
         file,
@@ -53,7 +53,7 @@ def join(file: SweepFile, settings: RuntimeSettings) -> OpenSweep:
         storage,
         row,
         space,
-        Prepared(data, splits_from_bytes(row.splits)),
+        Prepared(data, splits_from_bytes(row.splits), source),
     )
 
 

@@ -27,6 +27,12 @@ class Prepared:
 
     data: LabelledImages
     splits: Splits
+    source: "ImageSource | None" = None
+    """Where the images come from; None where nobody asks for their names."""
+
+    def name(self, row: int) -> str:
+        """Give what a person calls a row: the name of its file, or ``row 17``."""
+        return f"row {row}" if self.source is None else self.source.name(row)
 
 
 @dataclass(frozen=True)

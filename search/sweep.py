@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from search.doctor.examination import Report
     from search.open_sweep import OpenSweep
     from search.promotion.report import Promotion
+    from search.promotion.tools import Role
     from search.replay.comparison import Replay
     from search.storage.records import Budget
     from search.stored_sweep import StoredSweep
@@ -360,6 +361,9 @@ class Sweep(SweepPlots):
         model: str | None = None,
         alias: str = "champion",
         force: bool = False,
+        role: "Role" = "champion",
+        keep_refused: bool = False,
+        dry_run: bool = False,
         on_progress: Callable[[str], None] | None = None,
     ) -> "Promotion":
         """Refit what answers best, test it on the holdout, and register it if it passes.
@@ -371,6 +375,10 @@ class Sweep(SweepPlots):
             model: Name of the registered model; the sweep's name if None.
             alias: What the new version is called if it passes.
             force: Moves the alias even if the gate says no.
+            role: ``challenger`` registers for shadow use, whatever the gate says; the champion
+                stays.
+            keep_refused: Makes a challenger of what the gate refuses.
+            dry_run: Registers nothing and moves no alias; the look at the holdout is counted.
             on_progress: Hears what is being done.
 
         Raises:
@@ -389,6 +397,9 @@ class Sweep(SweepPlots):
             model=model,
             alias=alias,
             force=force,
+            role=role,
+            keep_refused=keep_refused,
+            dry_run=dry_run,
             on_progress=on_progress,
         )
 

@@ -104,9 +104,20 @@ def _holdout_table(document: Document) -> Table:
 
 
 def _outcome(document: Document) -> str:
+    if document["dry_run"]:
+        return _dry_outcome(document)
     if document["version"] is None:
         return "Nothing was registered; the alias stays where it was."
     name = f"Registered {document['model']} version {document['version']}"
     if document["alias"] is None:
         return f"{name}; no alias was moved."
     return f"{name} as models:/{document['model']}@{document['alias']}"
+
+
+def _dry_outcome(document: Document) -> str:
+    """Say what a promotion would have done."""
+    alias = document["destination"]
+    would = "would register nothing"
+    if alias is not None:
+        would = f"would register it as models:/{document['model']}@{alias}"
+    return f"Dry run: nothing was registered, no alias was moved. The promotion {would}."

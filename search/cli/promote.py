@@ -32,6 +32,16 @@ from spaces.errors import RefusedError
     "--alias", metavar="NAME", default="champion", show_default=True, help="Alias to set."
 )
 @click.option("--force", is_flag=True, help="Register although the gate said no.")
+@click.option(
+    "--as",
+    "role",
+    type=click.Choice(["champion", "challenger"]),
+    default="champion",
+    show_default=True,
+    help="A challenger is registered whatever the gate says, and the champion stays.",
+)
+@click.option("--keep-refused", is_flag=True, help="What the gate refuses becomes the challenger.")
+@click.option("--dry-run", is_flag=True, help="Register nothing and move no alias.")
 @json_option
 def command(
     sweep: str,
@@ -40,12 +50,15 @@ def command(
     model: str | None,
     alias: str,
     force: bool,
+    role: Literal["champion", "challenger"],
+    keep_refused: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Refit what answers best, test it on the holdout and register the model.
 
     SWEEP is the sweep's name. The alias moves only if the gate passes; if it does not, the exit
-    code is 1.
+    code is 1. A dry run looks at the holdout as the promotion would, and that look is counted.
     """
     with quiet_stdout():
         from search.progress import step_display
@@ -57,6 +70,9 @@ def command(
                 model=model,
                 alias=alias,
                 force=force,
+                role=role,
+                keep_refused=keep_refused,
+                dry_run=dry_run,
                 on_progress=say,
             )
     if as_json:
@@ -65,5 +81,5 @@ def command(
         from search.cli.model_report import promotion_report
 
         terminal().print(promotion_report(promotion.to_json()))
-    if not (promotion.passed or force):
+    if not (promotion.passed or force or role == "challenger"):
         raise RefusedError(promotion.reason)

@@ -71,14 +71,24 @@ def load_champion(
     """Load the version that carries the alias; None if there is none yet.
 
     Raises:
-        InputError: If it answers with other classes than ``class_names``, or is no classifier of
-            foldsweep's, or the name of model or alias is not allowed.
+        InputError: As :func:`load_version`, or if the name of model or alias is not allowed.
         UnavailableError: If MLflow does not answer.
     """
     check_alias(alias)
     version = find_alias(tracking, model, alias)
-    if version is None:
-        return None
+    return None if version is None else load_version(tracking, version, class_names)
+
+
+def load_version(
+    tracking: TrackingSettings, version: Version, class_names: tuple[str, ...]
+) -> Champion:
+    """Load a version as one that others are compared with.
+
+    Raises:
+        InputError: If it answers with other classes than ``class_names``, or is no classifier of
+            foldsweep's.
+        UnavailableError: If MLflow does not answer.
+    """
     classifier = load_classifier(tracking, version.uri)
     check_classes(class_names, classifier.class_names, version.uri)
     with tempfile.TemporaryDirectory() as scratch:

@@ -63,6 +63,7 @@ class Examination:
     champion: HoldoutScores | None
     predictions: HoldoutPredictions
     """The challenger's."""
+    champion_predictions: HoldoutPredictions | None
     decision: GateDecision
 
 
@@ -108,4 +109,5 @@ def examine(
         groups=holdout.groups,
         seed=seed,
     )
-    return Examination(score(ours), None if theirs is None else score(theirs), ours, decision)
+    champion_scores = None if theirs is None else score(theirs)
+    return Examination(score(ours), champion_scores, ours, theirs, decision)

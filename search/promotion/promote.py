@@ -9,24 +9,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlruns_config import names
-from mlruns_config.description.promotion import Tempered, member_tags
+from mlruns_config.description.promotion import MODEL_CARD, Tempered, member_tags
+from mlruns_config.registry.alias_moves import MoveReason
 from mlruns_config.registry.promotion_run import PromotionRun
+from mlruns_config.registry.registry import MAX_DESCRIPTION, describe_version
 from mlruns_config.registry.saved_classifier import Classifier
+from mlruns_config.registry.versions import Version
 from objectives.ensembles.calibration import CalibrationNumbers
 from objectives.ensembles.choosing import EnsembleSize
 from objectives.evaluation.holdout import HoldoutViews
 from search.open_sweep import OpenSweep
+from search.promotion.card_facts import card_facts
 from search.promotion.challenger import Challenger, build_challenger
 from search.promotion.champion import Champion, load_champion, note_training_content
 from search.promotion.content import content_ids, kin_ids
 from search.promotion.examination import Examination, Holdout, examine
 from search.promotion.lineup import Lineup, Member, choose_lineup
+from search.promotion.model_card import model_card
 from search.promotion.record import CurveReporter, open_run, show_verdict
-from search.promotion.registration import move_alias_from, register_verified
+from search.promotion.registration import hand_alias, move_alias_from, register_verified
 from search.promotion.report import Promotion, scores_json
 from search.promotion.tools import (
     MakeViews,
     Refit,
+    Role,
     Target,
     Tools,
     own_refit,
@@ -48,6 +54,9 @@ def promote(
     model: str | None = None,
     alias: str = names.ALIAS_CHAMPION,
     force: bool = False,
+    role: Role = "champion",
+    keep_refused: bool = False,
+    dry_run: bool = False,
     on_progress: Callable[[str], None] | None = None,
     refit: Refit | None = None,
     views: MakeViews | None = None,
@@ -55,9 +64,13 @@ def promote(
     """Refit what answers best, compare it with the champion, and register it if it passes.
 
     Who answers is chosen by out-of-fold predictions, before the holdout is looked at. A challenger
-    that the gate refuses is not registered: its run keeps the scores. The alias moves last, to a
-    version that a process without foldsweep has loaded and predicted the same with. So wherever
-    this is killed, the alias points to a verified version, and it can be run again.
+    that the gate refuses is not registered, unless it is to be kept: its run has the scores. The
+    alias moves last, to a version that a process without foldsweep has loaded and predicted the
+    same with. So wherever this is killed, the alias points to a verified version, and it can be run
+    again.
+
+    A dry run does all of it up to the gate's answer, the look at the holdout included, which is
+    counted like any other: whoever has seen the answer has looked.
 
     Args:
         opened: The sweep.
@@ -67,6 +80,10 @@ def promote(
         model: Name of the registered model; None takes the sweep's.
         alias: What to point to the version.
         force: Register and move the alias although the gate said no; the version says so.
+        role: ``challenger`` registers for shadow use, under the alias ``challenger``, whatever the
+            gate says; the champion stays.
+        keep_refused: Whether what the gate refuses is registered as the challenger.
+        dry_run: Whether to register nothing and to move no alias.
         on_progress: Hears what is being done.
         refit: What trains a member; None takes :func:`objectives.refit.refit`.
         views: Shows held-out rows; None takes a fresh draw of the
@@ -76,12 +93,13 @@ def promote(
         What was found and done; ``passed`` is False if the gate said no.
 
     Raises:
-        InputError: If there is no such trial, no holdout, or no comparable champion.
+        InputError: If there is no such trial, no holdout, or no comparable champion, or options
+            contradict each other.
         RefusedError: If the version predicts otherwise elsewhere, or the alias moved meanwhile.
         UnavailableError: If MLflow or the storage does not answer.
         KeyboardInterrupt: After SIGINT or SIGTERM; the run in MLflow was ended as killed then.
     """
-    target = Target(model or opened.file.sweep, alias, force)
+    target = Target(model or opened.file.sweep, alias, force, role, keep_refused, dry_run)
     tools = Tools(refit or own_refit, views or own_views(opened), on_progress or say_nothing)
     with orderly_interruption():
         holdout, champion = _meet(opened, target)
@@ -92,7 +110,7 @@ def promote(
             size=ensemble,
             on_progress=tools.say,
         )
-        with open_run(opened, lineup) as run:
+        with open_run(opened, lineup, dry_run=dry_run) as run:
             return _Promotion(opened, lineup, target, tools, run).go(holdout, champion)
 
 
@@ -129,14 +147,12 @@ class _Promotion:
             self._judge(champion, found, looks), calibration=calibration, latencies_ms=latencies_ms
         )
         _note_verdict(book, look, promotion)
-        metric = self.opened.file.validation.metric
-        show_verdict(
-            self.run, promotion, found, holdout, class_names=data.class_names, metric=metric
-        )
-        if promotion.passed or promotion.forced:
-            promotion = self._register(promotion, challenger.classifier, holdout)
-            book.note_alias(look, promotion.version or 0)
-        return promotion
+        show_verdict(self.run, promotion, found, holdout, self.opened)
+        if promotion.destination is None or promotion.dry_run:
+            return promotion
+        promotion, version = self._register(promotion, challenger.classifier, holdout)
+        self._write_card(promotion, version, found, holdout)
+        return self._move_alias(promotion, version, book, look)
 
     def _refit(self) -> Challenger:
         prepared = self.opened.prepared
@@ -215,27 +231,58 @@ class _Promotion:
             reason=decision.reason + note,
             looks=looks,
             run_id=self.run.run_id,
+            destination=self.target.alias_for(passed=decision.passed),
+            dry_run=self.target.dry_run,
         )
 
     def _register(
         self, promotion: Promotion, challenger: Classifier, holdout: Holdout
-    ) -> Promotion:
-        opened, target, say = self.opened, self.target, self.tools.say
-        origin = opened.origin(self.lineup.trials[0])
+    ) -> tuple[Promotion, Version]:
+        origin = self.opened.origin(self.lineup.trials[0])
         version = register_verified(
-            opened.tracking,
+            self.opened.tracking,
             self.run.run_id,
-            target.model,
+            self.target.model,
             challenger,
             holdout.images,
             {**member_tags(origin, self.lineup.weights), **promotion.tags()},
-            on_progress=say,
+            on_progress=self.tools.say,
         )
-        say(f"moving {target.model}@{target.alias} to version {version.number}")
-        before = promotion.champion_before
-        move_alias_from(opened.tracking, opened.storage, version, target.alias, before)
+        return replace(promotion, version=version.number), version
+
+    def _write_card(
+        self, promotion: Promotion, version: Version, found: Examination, holdout: Holdout
+    ) -> None:
+        """Say on the version's page what it is; its run has the whole card, however long."""
+        facts = card_facts(self.opened, promotion, found, holdout)
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / MODEL_CARD.file
+            path.write_text(model_card(facts), "utf-8")
+            self.run.artifact(path)
+        describe_version(
+            self.opened.tracking, version, model_card(facts, most_characters=MAX_DESCRIPTION)
+        )
+
+    def _move_alias(
+        self, promotion: Promotion, version: Version, book: Promotions, look: str
+    ) -> Promotion:
+        opened, target = self.opened, self.target
+        alias = promotion.destination or target.alias
+        reason = MoveReason(
+            target.move_kind(passed=promotion.passed),
+            promotion.reason,
+            promotion.figures(),
+            self.run.run_id,
+        )
+        self.tools.say(f"moving {target.model}@{alias} to version {version.number}")
+        if alias == target.alias:
+            before = promotion.champion_before
+            move_alias_from(opened.tracking, opened.storage, version, alias, before, reason)
+        else:
+            hand_alias(opened.tracking, opened.storage, version, alias, reason)
         self.run.write(tags={names.TAG_MODEL: version.uri})
-        return replace(promotion, version=version.number, alias=target.alias)
+        book.note_alias(look, version.number, alias)
+        return replace(promotion, alias=alias)
 
 
 def _note_verdict(book: Promotions, look: str, promotion: Promotion) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlruns_config.client import ensure_experiment
 from mlruns_config.description.promotion import (
+    HOLDOUT_ANSWERS,
     HOLDOUT_CONFUSION,
     HOLDOUT_SCORES,
     MEMBERS,
@@ -28,6 +29,7 @@ from objectives.ensembles.calibration import CalibrationNumbers
 from objectives.records import Stage
 from search.open_sweep import OpenSweep
 from search.promotion.examination import Examination, Holdout
+from search.promotion.kept_answers import AnswersAbout, HeldOutImages, KeptAnswers, save_answers
 from search.promotion.lineup import Lineup
 from search.promotion.presence import present, settle_absent
 from search.promotion.report import Promotion, lineup_json
@@ -50,17 +52,23 @@ class CurveReporter:
 
 
 @contextmanager
-def open_run(opened: OpenSweep, lineup: Lineup) -> Iterator[PromotionRun]:
+def open_run(opened: OpenSweep, lineup: Lineup, *, dry_run: bool = False) -> Iterator[PromotionRun]:
     """Open the run of a promotion for the length of a block, and end it as the block ends.
 
     What an earlier promotion of the sweep left open, because it was killed, is ended first.
+
+    Args:
+        opened: The sweep.
+        lineup: Who answers.
+        dry_run: Whether nothing will come of it; the run says so.
     """
     tracking, sweep = opened.tracking, opened.file.sweep
     experiment_id = ensure_experiment(tracking, sweep, {})
     folder = opened.folder / "promotions"
     settle_absent(folder, lambda key: end_running(tracking, experiment_id, key, "KILLED"))
-    name = f"promote-{sweep}-{lineup.name.replace(' ', '-')}"
-    tags = promotion_tags(opened.origin(lineup.trials[0]), lineup.weights)
+    act = "dry-run" if dry_run else "promote"
+    name = f"{act}-{sweep}-{lineup.name.replace(' ', '-')}"
+    tags = promotion_tags(opened.origin(lineup.trials[0]), lineup.weights, dry_run=dry_run)
     with (
         present(folder) as key,
         promotion_run(tracking, experiment_id, name, key=key, tags=tags) as run,
@@ -110,20 +118,27 @@ def show_verdict(
     promotion: Promotion,
     found: Examination,
     holdout: Holdout,
-    *,
-    class_names: tuple[str, ...],
-    metric: str,
+    opened: OpenSweep,
 ) -> None:
-    """Write scores and pictures into the run, whatever the gate said."""
+    """Write scores, answers and pictures into the run, whatever the gate said."""
     metrics = holdout_metrics("holdout", promotion.holdout.by_view())
     if promotion.champion_holdout is not None:
         metrics |= holdout_metrics("champion", promotion.champion_holdout.by_view())
     metrics |= calibration_metrics("holdout", promotion.calibration)
     metrics |= latency_metrics(promotion.latencies_ms)
     run.write(metrics=metrics, tags=promotion.tags())
+    kept = KeptAnswers(
+        AnswersAbout.of(opened, model=promotion.model, champion=promotion.champion_before),
+        HeldOutImages.of(opened.prepared, holdout),
+        opened.class_names,
+        found.predictions,
+        found.champion_predictions,
+    )
+    metric = opened.file.validation.metric
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        run.artifact(_draw_confusion(found, holdout, class_names, folder))
+        run.artifact(save_answers(kept, folder / HOLDOUT_ANSWERS.file))
+        run.artifact(_draw_confusion(found, holdout, opened.class_names, folder))
         run.artifact(_draw_scores(promotion, metric, folder))
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mlruns_config import names
+from mlruns_config.registry.alias_moves import MoveReason, move_noting
+from mlruns_config.registry.alias_page import write_alias_page
 from mlruns_config.registry.registry import (
     find_alias,
     log_classifier,
-    move_alias,
     register,
     tag_version,
 )
@@ -21,6 +22,8 @@ from search.storage.storage import Storage
 from spaces.errors import RefusedError
 
 N_VERIFIED_IMAGES = 8
+ALIAS_LOCK = "registry-alias"
+"""Held by whoever of a storage moves an alias."""
 
 
 def register_verified(
@@ -66,7 +69,12 @@ def verification_batches(images: ImageArray) -> dict[str, ImageArray]:
 
 
 def move_alias_from(
-    tracking: TrackingSettings, storage: Storage, version: Version, alias: str, before: int | None
+    tracking: TrackingSettings,
+    storage: Storage,
+    version: Version,
+    alias: str,
+    before: int | None,
+    reason: MoveReason,
 ) -> None:
     """Point the alias to a version, if it still is where the comparison found it.
 
@@ -76,16 +84,48 @@ def move_alias_from(
         version: A verified one.
         alias: What to move.
         before: The version that the challenger was compared with; None if there was none.
+        reason: For the model's history.
 
     Raises:
         RefusedError: If another promotion has moved the alias since.
     """
-    with storage.exclusive("registry-alias"):
-        found = find_alias(tracking, version.model, alias)
-        now = None if found is None else found.number
+    with storage.exclusive(ALIAS_LOCK):
+        now = _number(find_alias(tracking, version.model, alias))
         if now != before:
             raise RefusedError(
                 f"{version.model}@{alias} moved from version {before or 'none'} to {now or 'none'} "
                 f"while version {version.number} was compared with the former; promote again."
             )
-        move_alias(tracking, version, alias)
+        _move(tracking, version, alias, now, reason)
+
+
+def hand_alias(
+    tracking: TrackingSettings,
+    storage: Storage,
+    version: Version,
+    alias: str,
+    reason: MoveReason,
+) -> None:
+    """Point an alias to a version, whichever carries it: nothing was compared with that one.
+
+    Args:
+        tracking: Where the registry is.
+        storage: Whose lock keeps two from moving it at once.
+        version: A verified one.
+        alias: What to move.
+        reason: For the model's history.
+    """
+    with storage.exclusive(ALIAS_LOCK):
+        now = _number(find_alias(tracking, version.model, alias))
+        _move(tracking, version, alias, now, reason)
+
+
+def _move(
+    tracking: TrackingSettings, version: Version, alias: str, now: int | None, reason: MoveReason
+) -> None:
+    move_noting(tracking, version, alias, now, reason)
+    write_alias_page(tracking, version.model)
+
+
+def _number(version: Version | None) -> int | None:
+    return None if version is None else version.number

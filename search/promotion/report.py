@@ -39,6 +39,10 @@ class Promotion:
     """On the held-out images as the sweep's score sees them, before and after the temperatures."""
     latencies_ms: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     """Milliseconds an image by model, ``registered`` and ``single``, and batch size."""
+    destination: str | None = None
+    """The alias that the version gets, or would get but for the dry run; None registers none."""
+    dry_run: bool = False
+    """Whether nothing was registered and no alias moved, whatever the gate said."""
 
     @property
     def passed(self) -> bool:
@@ -59,6 +63,15 @@ class Promotion:
             holdout=scores_json(self.holdout),
         )
 
+    def figures(self) -> Json:
+        """Give what an alias is moved by, for the model's history."""
+        return {
+            "trials": list(self.lineup.trials),
+            "gate": decision_json(self.decision),
+            "holdout": scores_json(self.holdout),
+            "looks": self.looks,
+        }
+
     def to_json(self) -> Json:
         """Give what ``foldsweep promote --json`` prints."""
         return {
@@ -66,6 +79,8 @@ class Promotion:
             "version": self.version,
             "alias": self.alias,
             "uri": self.uri,
+            "destination": self.destination,
+            "dry_run": self.dry_run,
             "trials": list(self.lineup.trials),
             **lineup_json(self.lineup),
             "holdout": scores_json(self.holdout),

@@ -94,9 +94,9 @@ class Promotions:
         change = update(promotions).where(promotions.c.id == look_id).values(**values)
         self._database.write(lambda connection: connection.execute(change))
 
-    def note_alias(self, look_id: str, version: int) -> None:
-        """Complete a row with the version that the alias now points to, and when it was moved."""
-        self.note(look_id, version=version, aliased_at=now_s())
+    def note_alias(self, look_id: str, version: int, alias: str) -> None:
+        """Complete a row with the version that an alias now points to, and when it was moved."""
+        self.note(look_id, version=version, alias=alias, aliased_at=now_s())
 
     def count(self, content_ids: ContentIds) -> int:
         """Count the looks, by any sweep, that saw at least one of some images.

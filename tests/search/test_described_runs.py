@@ -11,12 +11,19 @@ import pytest
 from PIL import Image
 
 from mlruns_config.client import connect
-from mlruns_config.description.promotion import EXPERIMENT_TAGS, PROMOTION, VERSION_TAGS
+from mlruns_config.description.promotion import (
+    ANSWERS_BESIDE,
+    EXPERIMENT_TAGS,
+    MODEL_TAGS,
+    PROMOTION,
+    VERSION_TAGS,
+)
 from mlruns_config.description.specs import MetricSpec, Spec
 from mlruns_config.description.trial import OWN_ARTIFACT, TRIAL, TRIAL_ARTIFACTS
 from mlruns_config.description.trial_metrics import OWN
 from mlruns_config.names import (
     TAG_CLASS_LABELS,
+    TAG_DRY_RUN,
     TAG_FINETUNE_REASON,
     TAG_GIT_COMMIT,
     TAG_REASON,
@@ -159,14 +166,18 @@ def test_a_promotions_run_and_version_hold_what_is_described_and_nothing_else(he
     with_champion = held.promotions[1]
     data = held.run(with_champion.run_id)
     _compare(data.params, PROMOTION.params)
-    _compare(data.tags, PROMOTION.tags)
+    _compare(data.tags, PROMOTION.tags, absent=[TAG_DRY_RUN])
     # There was but one trial to choose from.
     compared = [f"choice/{{form}}_{what}" for what in ("score", "gain", "gain_low", "gain_high")]
     _compare(data.metrics, PROMOTION.metrics, absent=compared)
-    _compare(held.artifacts(with_champion.run_id), PROMOTION.artifacts)
+    artifacts = held.artifacts(with_champion.run_id)
+    _compare(artifacts, PROMOTION.artifacts, absent=[ANSWERS_BESIDE.name])
     version = held.client.get_model_version("colours", str(with_champion.version))
     _compare(version.tags, VERSION_TAGS)
     _compare(held.experiment.tags, EXPERIMENT_TAGS)
+    moves = held.client.get_registered_model("colours").tags
+    assert len(moves) == len(held.promotions)
+    _compare({".".join(tag.split(".")[:2]) for tag in moves}, MODEL_TAGS)
 
 
 def test_classes_of_any_name_keep_their_metrics_and_their_names(held: Held, tmp_path: Path) -> None:

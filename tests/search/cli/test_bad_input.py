@@ -388,6 +388,17 @@ COMMANDS = {
         ("none.png",),
     ),
     "ui without a home": (("ui",), ("FOLDSWEEP_HOME",)),
+    "models without a home": (("models",), ("FOLDSWEEP_HOME",)),
+    "the history of no model": (("models", "--history"), ("name it",)),
+    "compare without a home": (("compare", "cells", "1", "2"), ("FOLDSWEEP_HOME",)),
+    "compare with one version": (("compare", "cells", "1"), ("V2",)),
+    "rollback without a home": (("rollback", "cells", "--reason", "worse"), ("FOLDSWEEP_HOME",)),
+    "rollback without a reason": (("rollback", "cells"), ("--reason",)),
+    "rollback to no version": (
+        ("rollback", "cells", "--reason", "worse", "--to", "first"),
+        ("--to", "'first'"),
+    ),
+    "promote as something else": (("promote", "cells", "--as", "king"), ("'king'", "challenger")),
     "an unknown option": (("launch", "a.yaml", "--jsno"), ("--json",)),
     "init into a folder that is not there": (("init", "none/a.yaml"), ("none",)),
     "init with data of bytes that are no text": (("init", "--data", "\udcff"), ("--data", "UTF-8")),
@@ -398,6 +409,24 @@ COMMANDS = {
 def test_a_wrong_command_line_makes_nothing(name: str, run: Run, home: Path) -> None:
     arguments, says = COMMANDS[name]
     check(run(*arguments), says)
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("models",),
+        ("models", "cells", "--history"),
+        ("compare", "cells", "1", "2"),
+        ("rollback", "cells", "--reason", "worse"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_registry_that_does_not_answer_is_named_without_its_password(
+    arguments: tuple[str, ...], run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:{PASSWORD}@127.0.0.1:9")
+    check(run(*arguments), ("127.0.0.1:9", "does not answer"))
     assert not home.exists()
 
 
