@@ -106,22 +106,23 @@ def join_answers(of_first: KeptAnswers, of_second: KeptAnswers) -> Pair:
             f"{', '.join(of_second.class_names)}: they cannot be compared."
         )
     ids = of_first.images.content_ids, of_second.images.content_ids
-    is_same = np.array_equal(*ids)
+    is_same = np.array_equal(ids[0], ids[1])
     at_first = at_second = np.arange(len(ids[0]))
     if not is_same:
-        _, at_first, at_second = np.intersect1d(*ids, return_indices=True)
+        _, at_first, at_second = np.intersect1d(ids[0], ids[1], return_indices=True)
     if not len(at_first):
         raise NothingKeptError("they were asked about different images, none of them the same")
     shown = of_first.challenger.shown, of_second.challenger.shown
-    alike = {view for view, digest in shown[0].items() if is_same and shown[1].get(view) == digest}
+    alike: set[HoldoutView] = {"clean"}
+    alike |= {view for view, seen in shown[0].items() if is_same and shown[1].get(view) == seen}
     images = of_second.images.taken(at_second)
     groups = _merged(of_first.images.groups[at_first], images.groups)
     return Pair(
         of_second.about,
         replace(images, groups=groups),
         of_second.class_names,
-        _taken(of_first.challenger, at_first, alike | {"clean"}),
-        _taken(of_second.challenger, at_second, alike | {"clean"}),
+        _taken(of_first.challenger, at_first, alike),
+        _taken(of_second.challenger, at_second, alike),
         has_shift=of_second.challenger.shifted is not None,
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,11 +184,13 @@ def test_kept_answers_are_read_as_they_were_written(tmp_path: Path) -> None:
     for name, values in vars(images).items():
         np.testing.assert_array_equal(vars(found.images)[name], values)
     assert found.champion is not None
+    assert kept.champion is not None
     assert found.champion.shifted is None
     assert found.challenger.shown == kept.challenger.shown
     assert found.challenger.corruption_names == ("x", "y", "z")
-    np.testing.assert_array_equal(found.champion.corrupted, kept.champion.corrupted)  # type: ignore[union-attr]
-    np.testing.assert_array_equal(found.challenger.shifted, kept.challenger.shifted)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found.champion.corrupted, kept.champion.corrupted)
+    selected = found.challenger.selected("shifted"), kept.challenger.selected("shifted")
+    np.testing.assert_array_equal(*selected)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,8 @@ def test_a_damaged_file_of_answers_is_wrong_input(
     path = save_answers(_kept(1), tmp_path / "answers.npz")
     with np.load(path) as content:
         arrays = {name: content[name] for name in content.files} | changes
-    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    left: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
+    np.savez(path, **left)
     with pytest.raises(InputError, match=says) as caught:
         read_answers(path, "what models:/cells/1 answered")
     assert str(caught.value).startswith("what models:/cells/1 answered cannot be read: ")

@@ -9,7 +9,8 @@ from spaces.errors import InputError
 
 
 def _target(**options: Any) -> Target:
-    return Target("cells", **{"alias": "champion", "force": False, **options})
+    given: dict[str, Any] = {"alias": "champion", "force": False, **options}
+    return Target("cells", **given)
 
 
 @pytest.mark.parametrize(
