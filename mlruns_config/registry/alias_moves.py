@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from mlruns_config.names import TAG_MOVE
-from mlruns_config.person import person
 from mlruns_config.registry.registry import check_alias, registry
 from mlruns_config.registry.versions import Version
-from mlruns_config.settings import TrackingSettings
+from mlruns_config.settings import TrackingSettings, tracking_user
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -104,7 +103,7 @@ def move_noting(
             kind=reason.kind,
             reason=reason.text[:MAX_REASON],
             at=datetime.now(UTC).isoformat(timespec="seconds"),
-            who=person(),
+            who=tracking_user(),
             host=gethostname(),
             figures=reason.figures,
             run_id=reason.run_id,

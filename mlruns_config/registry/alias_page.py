@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from mlruns_config.markdown import plain, table
 from mlruns_config.names import TAG_MOVE
 from mlruns_config.registry.alias_moves import AliasMove, moves_of
-from mlruns_config.registry.markdown import plain, table
 from mlruns_config.registry.registry import MAX_DESCRIPTION, registry
 from mlruns_config.settings import TrackingSettings
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mlruns_config.markdown import table_lines
 from search.gpu_report.records import (
     AUGMENTED,
     AUGMENTED_BY_KERAS_CV,
@@ -9,7 +10,6 @@ from search.gpu_report.records import (
     GpuReport,
     VisibleGpu,
 )
-from search.markdown import markdown_table
 
 
 def as_markdown(report: GpuReport) -> str:
@@ -19,19 +19,19 @@ def as_markdown(report: GpuReport) -> str:
 
 def _lines(report: GpuReport) -> Iterator[str]:
     yield f"## foldsweep doctor --gpu, {report.date}\n"
-    yield from markdown_table(("machine", ""), report.machine.items())
+    yield from table_lines(("machine", ""), report.machine.items())
     if report.gpus:
         rows = [(g.id, g.name, g.driver, f"{g.memory_bytes / 1e9:.1f} GB") for g in report.gpus]
-        yield from markdown_table(("GPU", "name", "driver", "memory"), rows)
+        yield from table_lines(("GPU", "name", "driver", "memory"), rows)
     rows = [
         (check.gpu or "-", check.question, check.outcome, check.detail) for check in report.checks
     ]
-    yield from markdown_table(("GPU", "question", "answer", "detail"), rows)
+    yield from table_lines(("GPU", "question", "answer", "detail"), rows)
     rates = [
         (rate.device, rate.what, f"{rate.images_per_s:,.0f}" if rate.images_per_s else rate.problem)
         for rate in report.rates
     ]
-    yield from markdown_table(("device", "images", "a second"), rates)
+    yield from table_lines(("device", "images", "a second"), rates)
     yield (
         f"Images of {report.image_px} px, augmented by {report.policy} at medium strength, "
         f"forwarded by {report.backbone}; cpu is {report.cores} cores."

@@ -46,6 +46,8 @@ class SweepFacts:
     trials: Sequence[TrialRecord]
     slots: Sequence[Slot]
     workers: Sequence[WorkerRow]
+    read_at: float
+    """In seconds since 1970, by the storage's clock."""
     data: DataFacts
     heads: "optuna.Study"
     """The study of the first phases, which has the space with the points."""
@@ -106,13 +108,15 @@ def read_facts(stored: StoredSweep) -> SweepFacts | None:
     if row is None:
         return None
     slots = stored.slots.all()
+    workers, read_at = stored.workers.seen()
     return SweepFacts(
         file=stored.file,
         row=row,
         status=read_status(stored.storage, row),
         trials=trial_records(slots),
         slots=slots,
-        workers=stored.workers.all(),
+        workers=workers,
+        read_at=read_at,
         data=_data(stored),
         heads=stored.study().optuna_study,
     )

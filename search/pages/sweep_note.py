@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from search.markdown import markdown_table
+from mlruns_config.markdown import table_lines
 from search.pages.sweep_facts import SweepFacts
 from search.pages.wording import budget_rows, policy_of, shared_rows
 from search.progress import best_line, counts_line, duration, number
@@ -29,15 +29,15 @@ def _lines(facts: SweepFacts) -> Iterator[str]:
     if facts.ranked:
         yield "**Leaderboard**\n"
         heading = ("trial", "score", "clean", "shifted", "stage", "backbone", "policy", "time")
-        yield from markdown_table(heading, _leaders(facts))
+        yield from table_lines(heading, _leaders(facts))
     if facts.reasons:
         yield "**Stopped or failed**\n"
         rows = ((count, state, reason) for state, reason, count in facts.reasons[:SHOWN_REASONS])
-        yield from markdown_table(("phases", "state", "reason"), rows)
+        yield from table_lines(("phases", "state", "reason"), rows)
     yield "**What was shared**\n"
-    yield from markdown_table(("work", "made", "reused", "streamed"), shared_rows(facts))
+    yield from table_lines(("work", "made", "reused", "streamed"), shared_rows(facts))
     yield "**What it cost**\n"
-    yield from markdown_table(("", "used", "of"), budget_rows(facts))
+    yield from table_lines(("", "used", "of"), budget_rows(facts))
     yield (
         f"**Data**: `{data.path}`, {data.rows} images in {facts.file.validation.folds} folds, "
         f"{data.held_out} held out, {data.excluded} left out as junk; "

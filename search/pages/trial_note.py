@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from search.markdown import markdown_table
+from mlruns_config.markdown import table_lines
 from search.progress import duration, fold_scores, interval_text, number
 from search.status import TrialRecord
 
@@ -38,10 +38,10 @@ def _lines(sweep: str, trial: TrialRecord, place: Place | None) -> Iterator[str]
         if reason:
             yield f"> {' '.join(reason.split())}\n"
     if trial.score is not None:
-        yield from markdown_table(("", *_views(trial)), _scores(trial))
+        yield from table_lines(("", *_views(trial)), _scores(trial))
     yield from _course(trial)
     yield "**What it tried**\n"
-    yield from markdown_table(("parameter", "value"), _shown(trial.params))
+    yield from table_lines(("parameter", "value"), _shown(trial.params))
     yield "**To look closer**\n"
     yield "```"
     yield f"foldsweep show {sweep} {trial.trial}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from mlruns_config.registry.markdown import plain, table
+from mlruns_config.markdown import plain, table
 from objectives.evaluation.bootstrap import Estimate
 from search.promotion.card_facts import CardFacts, ClassFacts, SearchFacts
 

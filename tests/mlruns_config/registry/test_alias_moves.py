@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mlruns_config.names import TAG_MOVE
-from mlruns_config.person import person
 from mlruns_config.registry.alias_moves import (
     AliasMove,
     MoveKind,
@@ -20,7 +19,7 @@ from mlruns_config.registry.alias_moves import (
 from mlruns_config.registry.alias_page import MARK, alias_page, write_alias_page
 from mlruns_config.registry.listing import ListedModel, read_model, read_models
 from mlruns_config.registry.registry import MAX_DESCRIPTION, registry
-from mlruns_config.settings import TrackingSettings
+from mlruns_config.settings import TrackingSettings, tracking_user
 from spaces.errors import InputError
 
 WHY = MoveReason("promotion", "accuracy 0.9 | [0.85, 0.95]", {"gate": {"score": 0.9}}, "run")
@@ -134,7 +133,7 @@ def test_a_move_is_entered_with_who_when_why_and_by_what(
     assert found.aliases == {"champion": 2}
     first, second = found.moves
     assert (first.number, first.kind, first.who, first.reason) == (
-        1, "promotion", person(), WHY.text,
+        1, "promotion", tracking_user(), WHY.text,
     )  # fmt: skip
     assert first.at is not None
     assert first.at.endswith("+00:00")

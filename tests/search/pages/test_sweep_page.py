@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 from search.pages.sweep_facts import SweepFacts, read_facts
 from search.pages.sweep_note import sweep_note
 from search.pages.sweep_page import FEWEST_TO_DRAW, sweep_page
+from search.progress import worker_name
 from tests.search.known_sweep import KnownSweep
 from tests.search.pages.conftest import SCORES
 
@@ -92,10 +93,10 @@ def test_the_leaderboard_has_the_trials_that_are_done_the_best_first(page: Page)
     assert [(float(row[3]), float(row[4])) for row in rows] == [SCORES[trial] for trial in order]
 
 
-def test_the_best_over_time_is_the_running_maximum_by_the_trials_own_numbers(page: Page) -> None:
+def test_the_best_over_time_is_the_running_maximum_of_what_was_found(page: Page) -> None:
     found = figures(page)["Best over time"]["data"]
-    points, best = found[0], found[1]
-    assert points["x"] == [*range(len(SCORES))]
+    points, best = found[0], found[-1]
+    assert (points["name"], best["name"]) == ("head", "best so far")
     assert values(points["y"]) == pytest.approx(MEANS)
     assert values(best["y"]) == pytest.approx(np.maximum.accumulate(MEANS))
 
@@ -105,7 +106,7 @@ def test_the_front_has_the_trials_that_none_beats_in_both(page: Page) -> None:
     drawn = {
         pair
         for trace in found
-        if trace["name"] == "on the front"
+        if trace["name"] == "Pareto front"
         for pair in zip(values(trace["x"]), values(trace["y"]), strict=True)
     }
     assert drawn == {
@@ -151,8 +152,8 @@ def test_every_part_of_a_sweep_has_its_place(page: Page) -> None:
 def test_who_worked_when_is_drawn_a_row_each_worker(page: Page, standing: KnownSweep) -> None:
     found = figures(page)["Workers"]["data"]
     rows = {row for trace in found for row in trace["y"]}
-    assert rows == {f"{row.host} {row.pid}" for row in standing.stored.workers.all()}
-    assert {trace.get("name") for trace in found} >= {"done", "failed", "pruned"}
+    assert rows == {worker_name({"id": row.id}) for row in standing.stored.workers.all()}
+    assert {trace["name"].split(",")[0] for trace in found} >= {"done", "failed", "pruned"}
 
 
 def test_the_page_stands_alone_and_has_plotly_once(page: Page, standing: KnownSweep) -> None:

@@ -1,7 +1,7 @@
-"""Texts of other people's choice inside of Markdown."""
+"""Markdown, as GitHub and MLflow's UI read it, with texts of other people's choice in it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~])")
@@ -24,3 +24,15 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table; the cells are Markdown already."""
     lines = (headings, ("---",) * len(headings), *rows)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def table_lines(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a table of plain values, and an empty one behind it."""
+    yield table(headings, [[cell_text(cell) for cell in row] for row in rows])
+    yield ""
+
+
+def cell_text(value: object) -> str:
+    """Write a value so that it stays in its cell."""
+    # A bar or a line break, in what a driver says or in a name, would end the cell.
+    return " ".join(str(value).split()).replace("|", "\\|")
