@@ -239,7 +239,7 @@ def _leader(trial: TrialPhases) -> dict[str, Any]:
 
 
 def _shared(
-    slots: Sequence[Slot], workers: Sequence[Mapping[str, Any]]
+    slots: Sequence[Slot], workers: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, dict[str, int]]:
     """Sum what ended trials noted as ``sharing``, and what running ones have so far."""
     ended = ((slot.detail or {}).get("sharing") for slot in slots if slot.state in FINISHED)
