@@ -155,6 +155,21 @@ def test_the_sweeps_page_is_an_artifact_that_draws_its_charts(browser: Any, show
         browser.switch_to.default_content()
 
 
+def test_the_pages_of_a_model_and_its_version_say_what_they_are(
+    browser: Any, shown: Shown
+) -> None:
+    promotion = shown.sweep.promote(model="colours", force=True)
+    assert promotion.version is not None
+    browser.get(f"{shown.url}/#/models/colours/versions/{promotion.version}")
+    wait_for(lambda: "Load, call and serve it" in visible_text(browser))
+    text = visible_text(browser)
+    assert "Sweep colours" in text
+    assert "Scores on held-out images" in text
+    browser.get(f"{shown.url}/#/models/colours")
+    wait_for(lambda: "champion" in visible_text(browser))
+    assert errors(browser) == []
+
+
 def test_the_report_stands_alone_without_a_network(
     browser: Any, shown: Shown, tmp_path: Path
 ) -> None:
