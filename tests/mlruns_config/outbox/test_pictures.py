@@ -45,7 +45,8 @@ def test_a_picture_lies_where_mlflows_own_client_puts_one(
     run.picture(picture, NAME, step=1, time_ms=5_000)
     assert outbox.close(60)
     client, ours = only_run(sqlite, experiment)
-    theirs = client.create_run(client.create_experiment(f"mlflow's {file}"))
+    place = (tmp_path / "artifacts").as_uri()
+    theirs = client.create_run(client.create_experiment(f"mlflow's {file}", place))
     client.log_image(theirs.info.run_id, Image.open(picture), key=NAME, step=1, timestamp=5_000)
     assert shapes(client, ours.info.run_id) == shapes(client, theirs.info.run_id)
     assert len(shapes(client, ours.info.run_id)) == 2
