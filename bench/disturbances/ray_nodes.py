@@ -11,6 +11,8 @@ from unittest.mock import patch
 
 # Ray takes 127.0.0.1 for the machine's outer address on Linux. macOS has no other loopback.
 LOOPBACK = "127.0.0.1" if sys.platform == "darwin" else "127.0.0.2"
+NICENESS = "RAY_worker_niceness"
+"""By Ray's default its workers give way to all else on a machine: beside other tests they starved."""
 
 
 def keep_to_ourselves() -> None:
@@ -21,8 +23,7 @@ def keep_to_ourselves() -> None:
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Ray's workers give way to whatever else a machine does: beside other tests they starved.
-    os.environ["RAY_worker_niceness"] = "0"
+    os.environ[NICENESS] = "0"
     os.environ.pop("RAY_ADDRESS", None)
 
 
