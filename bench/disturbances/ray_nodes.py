@@ -12,7 +12,7 @@ from unittest.mock import patch
 # Ray takes 127.0.0.1 for the machine's outer address on Linux. macOS has no other loopback.
 LOOPBACK = "127.0.0.1" if sys.platform == "darwin" else "127.0.0.2"
 NICENESS = "RAY_worker_niceness"
-"""By Ray's default its workers give way to all else on a machine: beside other tests they starved."""
+"""By default Ray's workers give way to all else on a machine: beside other tests they starved."""
 
 
 def keep_to_ourselves() -> None:
