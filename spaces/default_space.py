@@ -16,6 +16,7 @@ _POLICIES = (
     "cutmix",
     "mixup",
     "augmix+randaugment",
+    "none|augmix+randaugment",
     "none|augmix+randaugment|augmix+randaugment",
 )
 _WITH_STRENGTH = tuple(filter(takes_strength, _POLICIES))

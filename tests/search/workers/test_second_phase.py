@@ -236,12 +236,12 @@ def test_after_the_budget_was_raised_heads_come_first_again_and_then_the_best_of
 def test_a_recipe_fixes_fine_tuning_too(
     two_phases: dict[str, Any], home: Path, signal_folder: Path
 ) -> None:
-    recipe = {"optimizer": "sgd", "finetune_learning_rate": 0.01, "finetune_fraction": 1.0}
+    recipe = {"optimizer": "sgd", "finetune_learning_rate": 0.0005, "finetune_fraction": 1.0}
     changes = {"recipes": [recipe], "budget": {"trials": 1}}
     sweep = Sweep.from_mapping({**two_phases, **changes})
     sweep.work()
     params = sweep.trial(0).params
-    assert (params["finetune_learning_rate"], params["finetune_fraction"]) == (0.01, 1.0)
+    assert (params["finetune_learning_rate"], params["finetune_fraction"]) == (0.0005, 1.0)
 
 
 def test_under_a_budget_of_hours_heads_leave_the_rest_to_the_best_of_them(
