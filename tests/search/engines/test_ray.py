@@ -28,11 +28,9 @@ from tests.search.workers.worker_processes import (
     workers_of,
 )
 
-pytestmark = pytest.mark.timeout(1200)
-
 Content = dict[str, Any]
 HELD = Path(__file__).parents[1] / "workers"
-LONG_S = 480.0
+LONG_S = 240.0
 """Ray, a launcher and a worker start one after the other, on a machine that may be busy."""
 
 
@@ -185,7 +183,7 @@ def test_when_a_node_dies_its_trial_is_freed_at_once_and_another_finishes_it(
             ray_cluster.kill_node(node)
             nodes.remove(node)
             launcher.wait_until(lambda: slots_of(sweep)[slot.number].losses == 1)
-            assert time.monotonic() - begun_s < 50
+            assert time.monotonic() - begun_s < 30
             (ray_signals / "hold-0-2").unlink()
             assert launcher.end(LONG_S) == 0, launcher.log
     finally:
