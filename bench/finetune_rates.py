@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.cells import load_cells
 from bench.command import run_command
 from bench.document import surroundings
@@ -23,8 +21,9 @@ from bench.fixed_list import SHIFT
 from bench.progress import say
 from bench.sizes import SMALL, Size
 from bench.weights import choose_weights
+from bench.what_helps import stack_views
 from objectives.evaluation.bootstrap import draw_resamples, estimate, replicate
-from objectives.records import TrialHead, TrialResult
+from objectives.records import TrialHead
 from objectives.settings import TrainSettings
 from objectives.trial import train_trial
 from spaces.params import TrialParams
@@ -89,7 +88,8 @@ def _gains(
     context = problem.context(train, place / "head", seed=SEED)
     params = TrialParams.model_validate({**point, "learning_rate": HEAD_RATES[optimizer]})
     found = train_trial(params, context)
-    before = replicate(labels, _views(found), "accuracy", resamples)
+    views = stack_views(found.oof_clean, found.oof_shifted)
+    before = replicate(labels, views, "accuracy", resamples)
     head = TrialHead(found.score, found.fold_scores, context.checkpoint_folder)
     rows = []
     for rate in rates:
@@ -98,7 +98,9 @@ def _gains(
         second = replace(context, phase="finetune", head=head, checkpoint_folder=folder)
         tuned = params.model_copy(update={"finetune_learning_rate": rate})
         began_s = time.perf_counter()
-        after = replicate(labels, _views(train_trial(tuned, second)), "accuracy", resamples)
+        second_found = train_trial(tuned, second)
+        views = stack_views(second_found.oof_clean, second_found.oof_shifted)
+        after = replicate(labels, views, "accuracy", resamples)
         gain = estimate(after - before)
         say(f"{optimizer} {rate:g}: {gain.score:+.4f}")
         rows.append(
@@ -113,10 +115,6 @@ def _gains(
             }
         )
     return rows
-
-
-def _views(result: TrialResult) -> np.ndarray:
-    return np.stack([view for view in (result.oof_clean, result.oof_shifted) if view is not None])
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -40,7 +40,7 @@ from objectives.turned_predictions import FoldHeads, predict_turned
 from spaces.params import TrialParams
 
 BACKBONES = ("mobilenet_v2_0.35", "mobilenet_0.5", "mobilenet_0.25")
-SEED = 0
+SEED, VIEWS = 0, 20
 IMAGES = 1200
 """Of which all variants are trained: all of the blood cells would take two hours on two cores."""
 
@@ -57,7 +57,9 @@ class Variant:
     @property
     def needs_other_features(self) -> bool:
         """Whether the reference has not made all features that it reads."""
-        return bool({"policy", "features"} & self.params.keys()) or self.train.get("views", 0) > 20
+        return (
+            bool({"policy", "features"} & self.params.keys()) or self.train.get("views", 0) > VIEWS
+        )
 
 
 COMMON: Mapping[str, Any] = {
@@ -149,7 +151,7 @@ class Compared:
         context = context_of(self._problem, variant.train)
         result = train_trial(params, context)
         seconds = time.perf_counter() - began_s
-        views = _views(result.oof_clean, result.oof_shifted)
+        views = stack_views(result.oof_clean, result.oof_shifted)
         if variant.name == variant.against:
             self._predictions[params.backbone] = views
             self._heads[params.backbone] = read_heads(context.checkpoint_folder) or {}
@@ -203,7 +205,8 @@ class Compared:
         self.rows.append(row)
 
 
-def _views(clean: FloatArray, shifted: FloatArray | None) -> FloatArray:
+def stack_views(clean: FloatArray, shifted: FloatArray | None) -> FloatArray:
+    """Stack predictions out of fold, ``(views, rows, classes)``."""
     return np.stack([view for view in (clean, shifted) if view is not None])
 
 
@@ -240,7 +243,7 @@ def train_side_by_side(points: Sequence[TrialParams], context: TrialContext) -> 
     run_stage(
         "head", trainer, history, GoesOn(), NoCheckpoints(), n_epochs=n_epochs, patience_epochs=0
     )
-    return _views(*history.out_of_fold(inputs[0].n_classes))
+    return stack_views(*history.out_of_fold(inputs[0].n_classes))
 
 
 def context_of(problem: Problem, train: Mapping[str, Any]) -> TrialContext:
@@ -249,7 +252,7 @@ def context_of(problem: Problem, train: Mapping[str, Any]) -> TrialContext:
     folder = problem.folder / "trial"
     folder.mkdir(exist_ok=True)
     settings = TrainSettings.model_validate(
-        {"head_epochs": epochs, "views": 20, "finetune_epochs": 0, **train}
+        {"head_epochs": epochs, "views": VIEWS, "finetune_epochs": 0, **train}
     )
     return problem.context(settings, folder, seed=SEED)
 

@@ -97,7 +97,7 @@ class Turn:
                 standing says that it is busy.
         """
         busy = self.standing.holders
-        idle = sorted(set(live) - set(busy))
+        idle = sorted(set(live) - busy)
         n_needed = 1 + max(0, self.n_to_come - len(busy))
         return worker_id in idle[n_needed:]
 
